@@ -2,6 +2,7 @@
 //!
 //! Equal to Redis or stricter, never laxer. A request is granted by one selector as a whole, or not at all. Pure: no I/O, no clock.
 
+pub mod aclfile;
 mod command_set;
 mod compile;
 mod explain;
