@@ -138,3 +138,6 @@ fn any_matches(hashes: &[PasswordHash], given: &PasswordHash, rounds: usize) -> 
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,3 +197,6 @@ impl fmt::Display for Change {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
