@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
 use super::document::{Section, Value};
 use super::position::{At, Placed};
 
@@ -31,6 +34,28 @@ pub enum SecretSource {
     Env(Placed<String>),
 }
 
+/// A secret in plain text. It is never printed, and wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the bytes of a secret.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for the one who must send or hash them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
 /// Where a user's password is kept, or its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordSource {
@@ -45,12 +70,17 @@ pub enum PasswordSource {
 pub struct PasswordHash([u8; 32]);
 
 impl PasswordHash {
+    /// The hash of `secret`.
+    pub fn of(secret: &Secret) -> Self {
+        Self(Sha256::digest(secret.expose()).into())
+    }
+
     /// The 32 bytes of the hash.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Reads 64 hexadecimal digits, in lower case, as Redis does.
     fn parse(text: &str) -> Option<Self> {
         if text.len() != 64 {
             return None;
@@ -58,7 +88,9 @@ impl PasswordHash {
         let mut hash = [0; 32];
         for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
             let digits = std::str::from_utf8(digits).ok()?;
-            let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let is_hex = digits
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
             *byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
         }
         Some(Self(hash))
@@ -82,7 +114,7 @@ pub(crate) const PASSWORD: Section = Section {
 };
 
 const SECRET_SHAPE: &str = "{ file = \"...\" } or { env = \"...\" }";
-const PASSWORD_SHAPE: &str = "{ file = \"...\" }, { env = \"...\" }, { sha256 = \"64 hexadecimal digits\" } or \"#64 hexadecimal digits\"";
+const PASSWORD_SHAPE: &str = "{ file = \"...\" }, { env = \"...\" }, { sha256 = \"64 lower-case hexadecimal digits\" } or \"#64 lower-case hexadecimal digits\"";
 
 /// A secret that Redwall must know in plain text.
 pub(crate) fn secret(value: &Value<'_>) -> Option<SecretSource> {
@@ -137,7 +169,7 @@ fn env(value: &Value<'_>) -> Option<Placed<String>> {
 }
 
 fn hash(value: &Value<'_>) -> Option<PasswordHash> {
-    let expected = "64 hexadecimal digits, as `redwall hash-password` prints them";
+    let expected = "64 lower-case hexadecimal digits, as `redwall hash-password` prints them";
     match PasswordHash::parse(value.text(expected)?) {
         Some(hash) => Some(hash),
         None => value.refuse("is not a SHA-256 hash", expected),

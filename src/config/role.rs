@@ -58,6 +58,11 @@ impl Role {
     }
 }
 
+/// `{{` is a literal brace.
+fn has_prefix(rule: &RuleText) -> bool {
+    rule.as_str().replace("{{", "").contains(PREFIX_VARIABLE)
+}
+
 /// A list of the names of roles.
 pub(crate) fn role_list(table: &Table<'_>, key: &'static str) -> Option<Vec<Placed<Name>>> {
     table.list(key, "the names of roles", name)
@@ -79,11 +84,7 @@ impl RoleNames {
         let mut with_prefix = BTreeSet::from([BUILT_IN_WITH_PREFIX.to_owned()]);
         for role in roles {
             let name = role.name.value.as_str().to_owned();
-            if role
-                .rules
-                .iter()
-                .any(|rule| rule.as_str().contains(PREFIX_VARIABLE))
-            {
+            if role.rules.iter().any(has_prefix) {
                 with_prefix.insert(name.clone());
             }
             inherits.insert(name, role.inherits.clone());

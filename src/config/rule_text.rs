@@ -38,6 +38,42 @@ impl RuleText {
     }
 }
 
+/// Several strings of rules as one text, whose every byte still knows its place in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedRules<'r> {
+    text: String,
+    // Each string, and where it begins in the text; in order.
+    parts: Vec<(usize, &'r RuleText)>,
+}
+
+impl<'r> JoinedRules<'r> {
+    /// The strings in order, with a space between them.
+    pub fn new(rules: &'r [RuleText]) -> Self {
+        let mut text = String::new();
+        let mut parts = Vec::with_capacity(rules.len());
+        for rule in rules {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            parts.push((text.len(), rule));
+            text.push_str(rule.as_str());
+        }
+        Self { text, parts }
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The place in the file of the byte at `offset`; `None` where there are no rules.
+    pub fn at_offset(&self, offset: usize) -> Option<At> {
+        let after = self.parts.partition_point(|(start, _)| *start <= offset);
+        let (start, rule) = self.parts.get(after.checked_sub(1)?)?;
+        Some(rule.at_offset(offset - start))
+    }
+}
+
 /// A string of rules that stands as a value.
 pub(crate) fn rule_text(value: &Value<'_>) -> Option<RuleText> {
     let text = value.text(RULES)?;

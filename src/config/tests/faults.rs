@@ -182,11 +182,11 @@ const CASES: &[Case] = &[
         r#"passwords = [{ file = "../certs/app.password" }]"#,
         "passwords = [\"hunter2\", \"#abc\", {}, { env = \"a b\" }, { sha256 = \"x\" }]",
         &[
-            r##"15:14: `passwords` is a string that is not a hash, expected { file = "..." }, { env = "..." }, { sha256 = "64 hexadecimal digits" } or "#64 hexadecimal digits""##,
-            r##"15:25: `passwords` is a string that is not a hash, expected { file = "..." }, { env = "..." }, { sha256 = "64 hexadecimal digits" } or "#64 hexadecimal digits""##,
-            r##"15:33: `passwords` has no source, expected { file = "..." }, { env = "..." }, { sha256 = "64 hexadecimal digits" } or "#64 hexadecimal digits""##,
+            r##"15:14: `passwords` is a string that is not a hash, expected { file = "..." }, { env = "..." }, { sha256 = "64 lower-case hexadecimal digits" } or "#64 lower-case hexadecimal digits""##,
+            r##"15:25: `passwords` is a string that is not a hash, expected { file = "..." }, { env = "..." }, { sha256 = "64 lower-case hexadecimal digits" } or "#64 lower-case hexadecimal digits""##,
+            r##"15:33: `passwords` has no source, expected { file = "..." }, { env = "..." }, { sha256 = "64 lower-case hexadecimal digits" } or "#64 lower-case hexadecimal digits""##,
             "15:45: `env` is not the name of an environment variable, expected the name of an environment variable: letters, digits and `_`",
-            "15:65: `sha256` is not a SHA-256 hash, expected 64 hexadecimal digits, as `redwall hash-password` prints them",
+            "15:65: `sha256` is not a SHA-256 hash, expected 64 lower-case hexadecimal digits, as `redwall hash-password` prints them",
         ],
     ),
     (
@@ -258,7 +258,7 @@ const CASES: &[Case] = &[
     ),
     (
         r#"["read-write"]"#,
-        "[\"read-write\"]\ndeny = \"+@dangerous\"\nenabled = false",
+        "[\"read-write\"]\ndeny = \"@dangerous\"\nenabled = false",
         &[
             "17:8: `deny` stands below the last setting that the user needs, expected it above line 16: a file that is cut off here would allow more than the whole one",
             "18:11: `enabled` stands below the last setting that the user needs, expected it above line 16: a file that is cut off here would allow more than the whole one",
