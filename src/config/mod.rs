@@ -17,6 +17,7 @@ mod network;
 mod order;
 mod overlap;
 mod position;
+mod print;
 mod reference;
 mod role;
 mod rule_text;
@@ -25,6 +26,7 @@ mod suggest;
 mod tls;
 mod units;
 mod user;
+mod words;
 
 use std::path::{Path, PathBuf};
 

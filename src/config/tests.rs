@@ -6,6 +6,7 @@ use super::*;
 
 mod cuts;
 mod faults;
+mod printed;
 mod secrets;
 mod shipped;
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Other orders than the shipped files have.
-const USERS_FIRST: &str = r#"[[database]]
+pub(super) const USERS_FIRST: &str = r#"[[database]]
 name = "a"
 listen = "127.0.0.1:6379"
 users.x.deny = "+get"
@@ -29,7 +29,7 @@ acl.aclfile = "f"
 acl.allow_nopass = true
 "#;
 
-const TEMPLATES: &str = r#"[roles.r]
+pub(super) const TEMPLATES: &str = r#"[roles.r]
 rules = "+@read %R~*"
 inherits = "read-only"
 [server]
