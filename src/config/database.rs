@@ -15,6 +15,7 @@ use super::reference::{FileRef, file};
 use super::role::RoleNames;
 use super::tls::Tls;
 use super::user::{Surroundings, Templates, User, nopass_rule};
+use crate::acl::aclfile::NoPassRule;
 
 pub(crate) const DATABASE: Section = Section {
     path: "[[database]]",
@@ -130,6 +131,24 @@ impl Database {
             acl: users.acl,
             users: users.users,
         })
+    }
+}
+
+impl Database {
+    /// Whether a user of its ACL file may be `nopass`: where it says so, or lets nobody in without a certificate.
+    pub fn nopass_rule(&self) -> NoPassRule {
+        let tls = Some(&self.tls);
+        nopass_rule(
+            Some(&self.acl),
+            Trust::new(tls),
+            self.plaintext_listen.len(),
+        )
+    }
+
+    /// The user of this name, if the configuration has it.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        let mut users = self.users.iter();
+        users.find(|user| user.name.value.as_str() == name)
     }
 }
 

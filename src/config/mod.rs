@@ -3,6 +3,7 @@
 //! Pure: it opens no file and resolves no name; what the file refers to stays a path and a place. It never prints a secret,
 //! and its faults hold no value of the file, because a secret may stand in any of its strings by mistake.
 
+mod acl_source;
 mod admission;
 mod backend;
 mod backend_url;
@@ -43,7 +44,7 @@ pub use limits::{ConnectionLimits, Limits};
 pub use name::{Name, UserName};
 pub use network::is_loopback;
 pub use position::{At, Placed};
-pub use reference::{FileRef, PasswordHash, PasswordSource, Secret, SecretSource};
+pub use reference::{FileRef, PasswordSource, Secret, SecretSource};
 pub use role::{BUILT_IN_ROLES, PREFIX_VARIABLE, Role};
 pub use rule_text::{JoinedRules, RuleText};
 pub use server::{Log, LogFormat, LogLevel, Server, Status, Workers};

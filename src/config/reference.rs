@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::document::{Section, Value};
 use super::position::{At, Placed};
+use crate::acl::PasswordHash;
 
 /// A file that the configuration names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,44 +65,6 @@ pub enum PasswordSource {
     Hash(PasswordHash),
 }
 
-/// The SHA-256 of a password, as the ACL's `#hash` writes it. Never printed: a weak password can be guessed from it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash([u8; 32]);
-
-impl PasswordHash {
-    /// The hash of `secret`.
-    pub fn of(secret: &Secret) -> Self {
-        Self(Sha256::digest(secret.expose()).into())
-    }
-
-    /// The 32 bytes of the hash.
-    pub fn bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// Reads 64 hexadecimal digits, in lower case, as Redis does.
-    fn parse(text: &str) -> Option<Self> {
-        if text.len() != 64 {
-            return None;
-        }
-        let mut hash = [0; 32];
-        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).ok()?;
-            let is_hex = digits
-                .bytes()
-                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-            *byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
-        }
-        Some(Self(hash))
-    }
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(hidden)")
-    }
-}
-
 pub(crate) const SECRET: Section = Section {
     path: "a secret",
     keys: &["file", "env"],
@@ -135,7 +97,7 @@ pub(crate) fn secret(value: &Value<'_>) -> Option<SecretSource> {
 /// A password that a user may prove.
 pub(crate) fn password(value: &Value<'_>) -> Option<PasswordSource> {
     if let Some(text) = value.as_text() {
-        return match text.strip_prefix('#').and_then(PasswordHash::parse) {
+        return match text.strip_prefix('#').and_then(digits) {
             Some(hash) => Some(PasswordSource::Hash(hash)),
             None => value.refuse("is a string that is not a hash", PASSWORD_SHAPE),
         };
@@ -170,8 +132,12 @@ fn env(value: &Value<'_>) -> Option<Placed<String>> {
 
 fn hash(value: &Value<'_>) -> Option<PasswordHash> {
     let expected = "64 lower-case hexadecimal digits, as `redwall hash-password` prints them";
-    match PasswordHash::parse(value.text(expected)?) {
+    match digits(value.text(expected)?) {
         Some(hash) => Some(hash),
         None => value.refuse("is not a SHA-256 hash", expected),
     }
+}
+
+fn digits(text: &str) -> Option<PasswordHash> {
+    PasswordHash::parse(text.as_bytes()).ok()
 }

@@ -10,6 +10,7 @@ use super::reference::{PasswordSource, passwords};
 use super::role::{PREFIX_VARIABLE, RoleNames, role_list};
 use super::rule_text::{RuleText, rule_list};
 use super::tls::ClientCertificates;
+use crate::acl::aclfile::NoPassRule;
 
 pub(crate) const USER: Section = Section {
     path: "[database.users.NAME]",
@@ -80,7 +81,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) roles: &'a RoleNames,
     pub(crate) trust: Trust<'a>,
     pub(crate) templates: Templates,
-    pub(crate) nopass: Nopass,
+    pub(crate) nopass: NoPassRule,
 }
 
 /// Whether the database maps certificates to users by template.
@@ -88,14 +89,6 @@ pub(crate) struct Surroundings<'a> {
 pub(crate) enum Templates {
     None,
     Some,
-}
-
-/// Whether a user may have no password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nopass {
-    /// The database says so, or lets nobody in without a certificate.
-    Allowed,
-    Refused,
 }
 
 impl User {
@@ -285,7 +278,7 @@ fn check_nopass(
     table: &Table<'_>,
     passwords: &[PasswordSource],
     require: Option<Require>,
-    allowed: Nopass,
+    allowed: NoPassRule,
 ) -> Option<()> {
     let at = table.key_at("nopass").unwrap_or(table.at);
     if !passwords.is_empty() {
@@ -294,8 +287,8 @@ fn check_nopass(
         return None;
     }
     match (allowed, require?) {
-        (Nopass::Allowed, _) | (Nopass::Refused, Require::Both) => Some(()),
-        (Nopass::Refused, Require::Password | Require::Certificate | Require::Either) => {
+        (NoPassRule::Taken, _) | (NoPassRule::Refused, Require::Both) => Some(()),
+        (NoPassRule::Refused, Require::Password | Require::Certificate | Require::Either) => {
             let what = "`nopass` lets anyone in under this name";
             let expected = "`passwords`, a certificate that is required, or `allow_nopass = true` in [database.acl]";
             table.fault(at, what, expected);
@@ -309,7 +302,7 @@ pub(crate) fn nopass_rule(
     acl: Option<&Acl>,
     trust: Trust<'_>,
     plaintext_listeners: usize,
-) -> Nopass {
+) -> NoPassRule {
     let certificate_always = match trust {
         Trust::Unknown => true,
         Trust::NoCertificates => false,
@@ -317,8 +310,8 @@ pub(crate) fn nopass_rule(
         Trust::Cas(_, ClientCertificates::Off | ClientCertificates::Optional) => false,
     };
     if certificate_always || acl.is_none_or(|acl| acl.allow_nopass) {
-        Nopass::Allowed
+        NoPassRule::Taken
     } else {
-        Nopass::Refused
+        NoPassRule::Refused
     }
 }

@@ -47,6 +47,11 @@ impl Files {
         }
     }
 
+    /// The configuration file itself.
+    pub fn config_file(&self) -> &Path {
+        &self.config
+    }
+
     /// Where a file is: beside the configuration, unless its path is absolute.
     pub fn path(&self, file: &FileRef) -> PathBuf {
         let folder = self.config.parent().unwrap_or(Path::new(""));
@@ -76,23 +81,6 @@ impl Files {
         }
     }
 
-    /// The text of a file of lines, such as an ACL file. One whose last line has no line break may have been cut: refused.
-    pub fn lines(&mut self, file: &FileRef) -> Option<String> {
-        let text = self.text(file)?;
-        if text.is_empty() || text.ends_with('\n') {
-            return Some(text);
-        }
-        let last = text.lines().last().unwrap_or("");
-        let (line, column) = (text.lines().count(), last.chars().count() + 1);
-        let fault = Fault {
-            file: self.path(file),
-            at: place(line, column),
-            what: "the last line has no line break: the file may have been cut".to_owned(),
-            expected: "a line break".to_owned(),
-        };
-        self.faulty(fault)
-    }
-
     /// Notes a fault of a text.
     pub fn faulty<T>(&mut self, fault: Fault) -> Option<T> {
         self.faults.push(LoadFault::Faulty(fault));
@@ -119,7 +107,12 @@ impl Files {
     /// Notes what is sound, but unwise.
     pub fn warn(&mut self, at: At, what: impl Into<String>, expected: impl Into<String>) {
         let fault = self.fault(at, what.into(), expected.into());
-        self.warnings.push(fault);
+        self.warn_of(fault);
+    }
+
+    /// Notes what is sound, but unwise, in another file.
+    pub fn warn_of(&mut self, warning: Fault) {
+        self.warnings.push(warning);
     }
 
     /// The faults and the warnings, in the order in which they were found.

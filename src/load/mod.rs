@@ -6,6 +6,7 @@
 mod fault;
 mod files;
 mod networks;
+mod policy;
 mod secrets;
 
 pub use fault::{LoadFault, exit_code};

@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 
 use super::files::{Files, read};
-use crate::config::{At, FileRef, PasswordHash, PasswordSource, Placed, Secret, SecretSource};
+use crate::acl::PasswordHash;
+use crate::config::{At, FileRef, PasswordSource, Placed, Secret, SecretSource};
 
 /// Permissions that a secret's file shouldn't have: others none, the group no more than reading.
 const TOO_WIDE: u32 = 0o037;
@@ -23,7 +24,9 @@ impl Files {
     pub fn password(&mut self, source: &PasswordSource) -> Option<PasswordHash> {
         match source {
             PasswordSource::Hash(hash) => Some(hash.clone()),
-            PasswordSource::Secret(source) => self.secret(source).map(|it| PasswordHash::of(&it)),
+            PasswordSource::Secret(source) => {
+                self.secret(source).map(|it| PasswordHash::of(it.expose()))
+            }
         }
     }
 

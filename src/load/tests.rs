@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::config::{At, Config, FileRef, PasswordSource, Placed, SecretSource};
+use crate::config::{At, Config, PasswordSource, Placed, SecretSource};
 
 /// A folder of its own for one test, removed with it.
 struct Folder(PathBuf);
@@ -170,21 +170,66 @@ fn a_list_of_networks_is_added_to_those_of_the_configuration() {
     assert_eq!(exit_code(&faults), 78);
 }
 
+const USERS: &str = r#"
+[database.acl]
+aclfile = "users.acl"
+[database.users.app]
+deny = "@nosuch -nosuch"
+passwords = [{ file = "app.password" }]
+rules = ["~ok:*", "~a oops &b", "\u002bnosuch"]
+[roles.r]
+rules = ["~{prefix}:*", "&x ~{name}"]
+"#;
+
 #[test]
-fn a_file_of_lines_that_was_cut_is_refused() {
-    let folder = Folder::new("lines");
-    let config = read_config(&folder.config("allow = ")).unwrap();
+fn rules_are_faulted_at_their_own_characters() {
+    let folder = Folder::new("rules");
+    let text = fs::read_to_string(folder.config("allow = ")).unwrap();
+    let (head, _) = text.split_once("\n[database.users.app]").unwrap();
+    let config = read_config(&folder.write("r.toml", format!("{head}{USERS}").as_bytes())).unwrap();
+    folder.write("app.password", b"x\n");
+    folder.write("users.acl", b"user b on >p ~x\nuser app off\nuser b on ~y");
     let mut files = Files::of(&config);
-    let file = FileRef {
-        path: "users.acl".into(),
-        at: At::START,
-    };
-    folder.write("users.acl", b"user a on\n");
-    assert_eq!(files.lines(&file).as_deref(), Some("user a on\n"));
-    folder.write("users.acl", b"user a on\nuser b");
-    assert_eq!(files.lines(&file), None);
+    assert!(files.roles(&config).is_none());
+    assert!(files.users(&config.databases[0]).is_none());
     let (faults, _) = files.finish();
-    assert!(told(&folder, &faults)[0].starts_with("users.acl:2:7: error: the last line"));
+    let places: Vec<String> = told(&folder, &faults)
+        .iter()
+        .map(|fault| fault.split(": ").next().unwrap().to_owned())
+        .collect();
+    let expected = [
+        "r.toml:21:30",   // {name}
+        "r.toml:19:23",   // oops
+        "r.toml:19:33",   // +nosuch: an escape hides its place in the string
+        "r.toml:17:9",    // @nosuch
+        "r.toml:17:17",   // -nosuch
+        "users.acl:3:13", // the line break
+    ];
+    assert_eq!(places, expected, "{faults:#?}");
+    assert_eq!(exit_code(&faults), 78);
+}
+
+#[test]
+fn a_user_stands_in_the_configuration_or_in_the_acl_file() {
+    let folder = Folder::new("twice");
+    let file = folder.config("allow = ");
+    let text = fs::read_to_string(&file).unwrap();
+    let acl = "[database.acl]\naclfile = \"users.acl\"\n\n[database.users.app]";
+    let text = text.replace("[database.users.app]", acl);
+    let config = read_config(&folder.write("r.toml", text.as_bytes())).unwrap();
+    folder.write("app.password", b"x\n");
+    folder.write("users.acl", b"user b on >p ~x\nuser c off\n");
+    let users = Files::of(&config).users(&config.databases[0]).unwrap();
+    let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+    assert_eq!(names, ["app", "b", "c"]);
+
+    folder.write("users.acl", b"user b on >p ~x\nuser app off\n");
+    let mut files = Files::of(&config);
+    assert!(files.users(&config.databases[0]).is_none());
+    let (faults, _) = files.finish();
+    let expected =
+        "users.acl:2:1: error: a user that the configuration has too, expected each user once";
+    assert_eq!(told(&folder, &faults), [expected]);
 }
 
 #[test]
