@@ -10,4 +10,5 @@ pub mod answer;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod load;
 pub mod resp;
