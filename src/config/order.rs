@@ -29,8 +29,8 @@ const NARROWS_DATABASE: [&str; 9] = [
 /// Keys of `[database.backend]`: without them it would be used as its default user, or without proof of who asks.
 const NARROWS_BACKEND: [&str; 5] = ["user", "password", "cert", "key", "server_name"];
 
-/// Keys of a user that take away.
-const NARROWS_USER: [&str; 3] = ["enabled", "deny", "require"];
+/// Keys of a user that take away, beside `require`.
+const NARROWS_USER: [&str; 2] = ["enabled", "deny"];
 
 /// Refuses tables of the whole process that stand below the first database.
 pub(crate) fn file(root: &Table<'_>) -> Option<()> {
@@ -49,10 +49,15 @@ pub(crate) fn database(table: &Table<'_>) -> Option<()> {
             .and_then(|value: Value<'_>| value.inner_at(inner))
     };
     let users = [table.key_at("users"), inside("acl", "aclfile")];
+    // Where it also listens without TLS, a file that is cut above `listen` needs none.
+    let certificates = match table.key_at("plaintext_listen") {
+        None => inside("tls", "certificates"),
+        Some(_) => None,
+    };
     let needed = [
         users.into_iter().flatten().min(),
         inside("backend", "url"),
-        inside("tls", "certificates"),
+        certificates,
     ];
     let whole = Whole {
         at: needed.into_iter().flatten().max()?,
@@ -69,30 +74,32 @@ pub(crate) fn database(table: &Table<'_>) -> Option<()> {
 }
 
 /// Refuses settings of a user that stand below the last one without which he can't log in or may do nothing.
-pub(crate) fn user(table: &Table<'_>, templates: Templates) -> Option<()> {
+///
+/// `proofs` are the keys that hold a proof; an empty list, or `nopass = false`, is none.
+pub(crate) fn user(table: &Table<'_>, proofs: &[&'static str], templates: Templates) -> Option<()> {
     let rights = [table.key_at("roles"), table.key_at("rules")];
     let Some(rights) = rights.into_iter().flatten().min() else {
         return Some(());
     };
-    // Where a template may prove the user instead, a file that is cut above `certificates` is sound.
-    let certificates = match (templates, table.key_at("require")) {
-        (Templates::Some, Some(_)) => None,
-        (Templates::None, _) | (Templates::Some, None) => table.key_at("certificates"),
+    // Without `require` one proof is enough, whichever comes first.
+    let first = proofs.iter().filter_map(|key| table.key_at(key)).min();
+    let one_proof = Whole {
+        at: first.map_or(rights, |proof| proof.max(rights)),
+        what: "the first proof of the user",
     };
-    let proofs = [
-        table.key_at("passwords"),
-        table.key_at("nopass"),
-        certificates,
-    ];
+    let required = one_proof.all_above(table, &["require"]);
+    // Where a template may prove the user instead, a file that is cut above `certificates` is sound.
+    let may_lack = match (templates, table.key_at("require")) {
+        (Templates::Some, Some(_)) => "certificates",
+        (Templates::None, _) | (Templates::Some, None) => "",
+    };
+    let needed = proofs.iter().filter(|key| **key != may_lack);
+    let last = needed.filter_map(|key| table.key_at(key)).max();
     let whole = Whole {
-        at: proofs
-            .into_iter()
-            .flatten()
-            .max()
-            .map_or(rights, |proof| proof.max(rights)),
+        at: last.map_or(rights, |proof| proof.max(rights)),
         what: "the last setting that the user needs",
     };
-    whole.all_above(table, &NARROWS_USER)
+    required.and(whole.all_above(table, &NARROWS_USER))
 }
 
 /// Where a table is whole: above it, every cut is a fault.

@@ -109,8 +109,8 @@ impl User {
         let (roles, prefix) = (roles?, prefix?);
         let known = around.roles.refuse_unknown(&table, &roles);
         let prefixed = prefix_agrees(&table, around.roles, &roles, prefix.as_ref());
-        let ordered = order::user(&table, around.templates);
         let proofs = proofs?;
+        let ordered = order::user(&table, &proofs.keys(), around.templates);
         known.and(prefixed).and(ordered)?;
         Some(Self {
             name: name?,
@@ -173,6 +173,17 @@ struct Proofs {
 }
 
 impl Proofs {
+    /// The keys that hold a proof.
+    fn keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("passwords", !self.passwords.is_empty()),
+            ("nopass", self.nopass),
+            ("certificates", !self.certificates.is_empty()),
+        ];
+        let held = keys.into_iter().filter(|(_, held)| *held);
+        held.map(|(key, _)| key).collect()
+    }
+
     fn parse(table: &Table<'_>, around: Surroundings<'_>) -> Option<Self> {
         let passwords = table.or("passwords", Vec::new(), passwords);
         let nopass = table.or("nopass", false, Value::flag);

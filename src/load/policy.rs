@@ -1,5 +1,8 @@
 //! A database's users, from the configuration and from its ACL file, and the policy that they make.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use super::files::Files;
@@ -64,40 +67,47 @@ impl Files {
 
     fn acl_file(&mut self, database: &Database, file: &FileRef) -> Option<Vec<UserSource>> {
         let text = Zeroizing::new(self.bytes(file)?);
+        let lines = Lines::of(&text);
         let path = self.path(file);
         let nopass = database.nopass_rule();
         let parsed = match aclfile::parse(&text, |_| nopass) {
             Ok(parsed) => parsed,
             Err(faults) => {
                 for fault in faults {
-                    let at = line_place(&text, fault.line, fault.column);
+                    let at = lines.at(fault.line, fault.column);
                     self.faulty::<()>(Fault::of_text(&path, at, &fault.kind.to_string()));
                 }
                 return None;
             }
         };
         for note in &parsed.notes {
-            let at = line_place(&text, note.line, note.column);
+            let at = lines.at(note.line, note.column);
             self.warn_of(Fault::of_text(&path, at, &note.kind.to_string()));
         }
-        let mut sound = Some(());
-        for user in parsed
-            .users
-            .iter()
-            .filter(|user| database.user(&user.name).is_some())
-        {
-            let at = line_place(&text, user.line, 1);
-            let what = "a user that the configuration has too, expected each user once";
-            sound = self.faulty(Fault::of_text(&path, at, what));
-        }
+        self.refuse_twice(database, &path, &parsed.users, &lines)?;
         let proofs = proofs_of_file(database);
-        sound.map(|()| {
-            parsed
-                .users
-                .into_iter()
-                .map(|user: AclUser| user.into_source(proofs))
-                .collect()
-        })
+        let users = parsed.users.into_iter();
+        Some(users.map(|user| user.into_source(proofs)).collect())
+    }
+
+    /// Refuses users of the ACL file whom the configuration has too.
+    fn refuse_twice(
+        &mut self,
+        database: &Database,
+        file: &Path,
+        users: &[AclUser],
+        lines: &Lines<'_>,
+    ) -> Option<()> {
+        let written = database.users.iter().map(|user| user.name.value.as_str());
+        let written: HashSet<&str> = written.collect();
+        let mut sound = Some(());
+        for user in users {
+            if written.contains(user.name.as_str()) {
+                let what = "a user that the configuration has too, expected each user once";
+                sound = self.faulty(Fault::of_text(file, lines.at(user.line, 1), what));
+            }
+        }
+        sound
     }
 
     /// What is sound, or `None` once its faults have been noted.
@@ -143,17 +153,24 @@ fn place(database: &Database, fault: &PolicyFault) -> At {
     user.map_or(database.at, |user| user.name.at)
 }
 
-/// A place whose column is counted in bytes, as one that is counted in characters.
-fn line_place(text: &[u8], line: usize, column: usize) -> At {
-    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let bytes = text
-        .split(|byte| *byte == b'\n')
-        .nth(line.saturating_sub(1));
-    let before = bytes.and_then(|bytes| bytes.get(..column.saturating_sub(1)));
-    let before = before.map(|before| String::from_utf8_lossy(before).chars().count());
-    At {
-        line: number(line),
-        column: number(before.map_or(column, |characters| characters + 1)),
+/// The lines of a text, cut once: each of ten thousand users may have a note.
+struct Lines<'t>(Vec<&'t [u8]>);
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t [u8]) -> Self {
+        Self(text.split(|byte| *byte == b'\n').collect())
+    }
+
+    /// A place whose column is counted in bytes, as one that is counted in characters.
+    fn at(&self, line: usize, column: usize) -> At {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let bytes = self.0.get(line.saturating_sub(1));
+        let before = bytes.and_then(|bytes| bytes.get(..column.saturating_sub(1)));
+        let before = before.map(|before| String::from_utf8_lossy(before).chars().count());
+        At {
+            line: number(line),
+            column: number(before.map_or(column, |characters| characters + 1)),
+        }
     }
 }
 
@@ -163,9 +180,9 @@ mod tests {
 
     #[test]
     fn a_column_in_bytes_becomes_one_in_characters() {
-        let text = "user a\nuser \u{e9} ~x >\n".as_bytes();
+        let lines = Lines::of("user a\nuser \u{e9} ~x >\n".as_bytes());
         for (line, column, expected) in [(1, 6, 6), (2, 6, 6), (2, 9, 8), (2, 99, 99), (9, 1, 1)] {
-            let at = line_place(text, line, column);
+            let at = lines.at(line, column);
             assert_eq!((at.line as usize, at.column), (line, expected));
         }
     }
