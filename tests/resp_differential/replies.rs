@@ -180,7 +180,20 @@ fn an_invalidation_inside_a_transaction_is_not_one_of_its_elements() {
     }
 }
 
-/// A failed AUTH comes first: Redis 8.2 leaves its reply out where another is waiting to be written.
+/// One request, no reply: where another reply is waiting to be written. So Redwall's own AUTH must never stand behind anything.
+#[test]
+fn redis_8_2_alone_leaves_out_the_reply_to_a_failed_auth_behind_another() {
+    for server in servers(&[]) {
+        for login in ["AUTH a b", "HELLO 3 AUTH a b"] {
+            let missing = usize::from(server.name.contains("redis-8.2"));
+            let found = frames(&server, &["PING", login, "PING"]);
+            assert_eq!(found.len(), 3 - missing, "{}: {login}", server.name);
+            assert_eq!(frames(&server, &[login, "PING"]).len(), 2);
+        }
+    }
+}
+
+/// A failed AUTH comes first, for the reason above.
 #[test]
 fn an_error_is_known_by_its_first_word() {
     let commands = ["AUTH a b", "SET s v", "LPUSH s v", "GET", "EVALSHA x 0"];

@@ -136,6 +136,20 @@ fn a_closing_quote_in_a_word_is_refused_in_the_words_of_those_that_refuse_it() {
 }
 
 #[test]
+fn valkey_alone_leaves_0xff_out_of_an_inline_command() {
+    let input = b"ECHO a\xffb\r\n";
+    let words = &scanned(input, &Limits::DEFAULT).0[0].words;
+    assert_eq!(words[1], b"a\xffb");
+    for server in servers(&[]) {
+        let expected = match server.is_valkey() {
+            true => b"$2\r\nab\r\n".to_vec(),
+            false => b"$3\r\na\xffb\r\n".to_vec(),
+        };
+        assert_eq!(server.answer(input), expected, "{}", server.name);
+    }
+}
+
+#[test]
 fn an_inline_command_is_too_big_in_the_same_words() {
     let input = vec![b'a'; 64 * 1024 + 16 * 1024];
     let (_, error) = scanned(&input, &Limits::DEFAULT);
