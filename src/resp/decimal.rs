@@ -55,7 +55,6 @@ impl Decimal {
     };
 
     /// Reads on from `input[*at..]` and moves `at` behind what was read; `None` when the input ends before the line does.
-    #[inline]
     pub(super) fn advance(
         &mut self,
         input: &[u8],
@@ -114,6 +113,28 @@ impl Decimal {
             _ => Err(NotCanonical),
         }
     }
+}
+
+/// Reads a whole header, type byte and a number of one to three digits, as nearly all are: the number, and the header's length.
+///
+/// What it leaves alone isn't necessarily wrong, but read byte by byte.
+#[inline]
+pub(super) fn short_header(of: u8, input: &[u8]) -> Option<(usize, usize)> {
+    let [first, a, b, c, d, e] = *input.first_chunk()?;
+    let [hundreds, tens, ones] = [a, b, c].map(|byte| usize::from(byte.wrapping_sub(b'0')));
+    if first != of || hundreds > 9 {
+        return None;
+    }
+    if (b, c) == (b'\r', b'\n') {
+        return Some((hundreds, 4));
+    }
+    if hundreds == 0 || tens > 9 {
+        return None;
+    }
+    if (c, d) == (b'\r', b'\n') {
+        return Some((hundreds * 10 + tens, 5));
+    }
+    ((d, e) == (b'\r', b'\n') && ones <= 9).then_some((hundreds * 100 + tens * 10 + ones, 6))
 }
 
 #[cfg(test)]
@@ -178,5 +199,29 @@ mod tests {
         assert_eq!(Number::Natural(1 << 63).signed(), None);
         assert_eq!(Number::Negative(1 << 63).signed(), Some(i64::MIN));
         assert_eq!(Number::Negative((1 << 63) + 1).signed(), None);
+    }
+
+    #[test]
+    fn a_short_header_is_read_as_the_long_way_reads_it() {
+        let digits = b"0129-+ x\r\n";
+        let mut read = 0;
+        for pattern in 0..digits.len().pow(5) {
+            let mut input = *b"$12345";
+            for (place, byte) in input.iter_mut().skip(1).enumerate() {
+                *byte = digits[pattern / digits.len().pow(place as u32) % digits.len()];
+            }
+            if let Some((number, header)) = short_header(b'$', &input) {
+                let mut at = 1;
+                let long = {
+                    let mut number = Decimal::NEW;
+                    number.advance(&input, &mut at)
+                };
+                assert_eq!(long, Ok(Some(Number::Natural(number as u64))));
+                assert_eq!(at, header);
+                read += 1;
+            }
+        }
+        // One digit and any two bytes, two digits and any byte, three digits.
+        assert_eq!(read, 4 * 100 + 3 * 4 * 10 + 3 * 4 * 4);
     }
 }

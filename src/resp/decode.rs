@@ -3,6 +3,9 @@
 //!
 //! Decoding is the `redis-protocol` crate's work. It recurses without a bound and trusts counts, so it sees only what the
 //! [`ReplyScanner`] has delimited and bounded before, and must agree with it about the length.
+//!
+//! It can't read RESP3 sets and map keys that are aggregates themselves, nor `$-1` in RESP3. COMMAND's replies hold sets of maps:
+//! they have to be asked for on a RESP2 connection.
 
 use std::fmt;
 

@@ -1,5 +1,7 @@
 //! What is known of a backend's frame: all that decides whose it is, nothing of what it says.
 
+use std::fmt;
+
 /// Bytes of a [label](Frame::label), at most.
 const LABEL: usize = 15;
 
@@ -97,7 +99,7 @@ impl Frame {
 }
 
 /// The first bytes of a frame's name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Label {
     bytes: [u8; LABEL],
     len: u8,
@@ -124,6 +126,12 @@ impl Label {
 
     fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.as_bytes().escape_ascii())
     }
 }
 

@@ -22,9 +22,11 @@
 //! ```
 
 mod element;
+mod state;
 
 use self::element::Type;
-use super::decimal::{Decimal, NotCanonical, Number};
+use self::state::{Keep, Length, Level, Part, Reach, Read, Stage};
+use super::decimal::{Decimal, NotCanonical, Number, short_header};
 use super::frame::{Fit, Frame, Label};
 use super::reply_fault::ReplyFault;
 
@@ -50,91 +52,6 @@ pub struct Step {
     pub consumed: usize,
     /// The frame, if it has ended; then the rest of the input is for the next call.
     pub end: Option<Frame>,
-}
-
-/// Whether a line has any byte yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Length {
-    Empty,
-    Some,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// Before a type byte.
-    Type,
-    /// In the line of a length, a count or an integer.
-    Number { of: Type, number: Decimal },
-    /// In the line of a simple string, an error, a double or a big number.
-    Line { of: Type, length: Length },
-    /// Before the letter of a boolean.
-    Boolean,
-    /// In a string; `left` bytes are still to come, the two of its line break included.
-    String { left: u64 },
-    /// Before the CR of a line that has nothing more.
-    Cr,
-    /// Before the LF of a line.
-    Lf,
-    /// After a frame.
-    Ended,
-    /// After a fault: every further call answers it again.
-    Failed(ReplyFault),
-}
-
-impl Stage {
-    /// What comes after the type byte.
-    #[inline]
-    fn after(of: Type) -> Self {
-        match of {
-            Type::Simple | Type::Error | Type::Double | Type::BigNumber => Self::Line {
-                of,
-                length: Length::Empty,
-            },
-            Type::Boolean => Self::Boolean,
-            Type::Null => Self::Cr,
-            Type::Integer
-            | Type::Bulk
-            | Type::BlobError
-            | Type::Verbatim
-            | Type::Array
-            | Type::Set
-            | Type::Map
-            | Type::Push
-            | Type::Attribute => Self::Number {
-                of,
-                number: Decimal::NEW,
-            },
-        }
-    }
-}
-
-/// An aggregate that hasn't ended.
-#[derive(Clone, Copy, Debug)]
-struct Level {
-    /// Elements that haven't ended.
-    left: u64,
-    part: Part,
-}
-
-/// What an aggregate is to the one around it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// One of its elements.
-    Element,
-    /// An attribute or a push between its elements: not one of them.
-    Aside,
-}
-
-/// What is kept of the element that is being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keep {
-    Nothing,
-    /// The first element of a frame: a name.
-    Label,
-    /// A top-level error: its first word.
-    Word,
-    /// The third element of a frame: a number of subscriptions.
-    Third,
 }
 
 /// Finds frames in the bytes of one backend connection.
@@ -261,13 +178,19 @@ impl ReplyScanner {
             return Ok(Read::Wait);
         };
         let of = Type::of(found).ok_or(ReplyFault::UnknownType { found })?;
-        *at += 1;
         if self.open.is_empty() {
             self.frame = Frame::new(found);
             self.frame.null = of == Type::Null;
             self.begun = 0;
         }
         self.keep = self.what_to_keep(of);
+        if of.has_number()
+            && let Some((number, header)) = short_header(found, &input[*at..])
+        {
+            *at += header;
+            return self.on_number(of, Number::Natural(number as u64));
+        }
+        *at += 1;
         Ok(self.go(Stage::after(of)))
     }
 
@@ -297,18 +220,22 @@ impl ReplyScanner {
         input: &[u8],
         at: &mut usize,
     ) -> Result<Read, ReplyFault> {
-        let malformed = ReplyFault::NumberMalformed { of: of.byte() };
-        let number = match number.advance(input, at) {
-            Ok(Some(number)) => number,
+        match number.advance(input, at) {
+            Ok(Some(number)) => self.on_number(of, number),
             Ok(None) => {
                 self.stage = Stage::Number { of, number };
-                return Ok(Read::Wait);
+                Ok(Read::Wait)
             }
-            Err(NotCanonical) if input.get(*at - 1) == Some(&b'?') => {
-                return Err(ReplyFault::Streamed { of: of.byte() });
+            Err(NotCanonical) if of != Type::Integer && input.get(*at - 1) == Some(&b'?') => {
+                Err(ReplyFault::Streamed { of: of.byte() })
             }
-            Err(NotCanonical) => return Err(malformed),
-        };
+            Err(NotCanonical) => Err(ReplyFault::NumberMalformed { of: of.byte() }),
+        }
+    }
+
+    #[inline]
+    fn on_number(&mut self, of: Type, number: Number) -> Result<Read, ReplyFault> {
+        let malformed = ReplyFault::NumberMalformed { of: of.byte() };
         match (of, number) {
             (Type::Integer, number) => {
                 let value = number.signed().ok_or(malformed)?;
@@ -489,22 +416,6 @@ impl ReplyScanner {
         }
         Reach::Frame
     }
-}
-
-/// What was reached: the end of the frame, or not yet.
-enum Reach {
-    Frame,
-    Input,
-}
-
-/// What reading at one stage has come to.
-enum Read {
-    /// The next stage.
-    On,
-    /// The end of the input.
-    Wait,
-    /// The end of an element.
-    Element,
 }
 
 #[inline]

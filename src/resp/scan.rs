@@ -32,7 +32,10 @@
 //! scanner finds the end, [`Scan::Rest`]. Bytes must be scanned before they are sent on: an error in the middle of a streamed
 //! request means that a part of it is at the backend, whose connection can't be used any more.
 
-use super::decimal::{Decimal, NotCanonical, Number};
+mod outcome;
+
+pub use self::outcome::{OpenBulk, Progress, Scan};
+use super::decimal::{Decimal, NotCanonical, Number, short_header};
 use super::inline;
 use super::limits::Limits;
 use super::request::{ArgRange, OwnedRequest, Request};
@@ -43,55 +46,6 @@ const KEPT_RANGES: usize = 256;
 
 /// Bytes of a CR LF.
 const LINE_BREAK: u64 = 2;
-
-/// What a scan has found. `len` is what the request still takes of the input; the next request begins behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scan {
-    /// A whole request, an array of bulk strings; [`RequestScanner::request`] is it.
-    Complete {
-        /// Bytes of the input.
-        len: usize,
-    },
-    /// A whole inline command, re-encoded; [`RequestScanner::request`] is it.
-    Inline {
-        /// Bytes of the input; those of the request are others.
-        len: usize,
-    },
-    /// The end of a request of which bytes had been dropped.
-    Rest {
-        /// Bytes of the input.
-        len: usize,
-    },
-    /// Nothing that is answered: an empty line, `*0` or `*-1`.
-    Skipped {
-        /// Bytes of the input.
-        len: usize,
-    },
-    /// All the input was read, and more is needed.
-    Incomplete,
-}
-
-/// How far an array of bulk strings has been read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Arguments that the header announced.
-    pub announced: usize,
-    /// Arguments that have arrived whole.
-    pub arrived: usize,
-    /// The argument after these, once its length is known.
-    pub open: Option<OpenBulk>,
-    /// Bytes that all lengths so far announced, that of the open argument included. Headers and line breaks don't count.
-    pub announced_bytes: u64,
-}
-
-/// An argument of which only a part has arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenBulk {
-    /// Bytes that its header announced.
-    pub announced: u64,
-    /// Bytes that have arrived.
-    pub arrived: u64,
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -257,12 +211,31 @@ impl RequestScanner {
         }
     }
 
+    /// Reads the arguments that have arrived whole with a short header: nearly all, at a third of the cost. The rest is for
+    /// [`Self::read`], which alone knows errors.
+    #[inline]
+    fn read_whole_arguments(&mut self, input: &[u8], limits: &Limits) -> Result<Flow, ScanError> {
+        while let Some((len, header)) = short_header(b'$', &input[self.at..]) {
+            let end = self.at + header + len;
+            if input.get(end..end + 2) != Some(b"\r\n") || len as u64 > limits.max_bulk {
+                break;
+            }
+            self.at = end + 2;
+            self.announced_bytes += len as u64;
+            match self.end_argument(len as u64, input)? {
+                Flow::On(_) => {}
+                end => return Ok(end),
+            }
+        }
+        self.read_mark(input)
+    }
+
     fn read(&mut self, input: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
         loop {
             let flow = match self.stage {
-                Stage::Start => self.read_first(input),
+                Stage::Start => self.read_first(input, limits),
                 Stage::Count(number) => self.read_count(number, input, limits)?,
-                Stage::Mark => self.read_mark(input)?,
+                Stage::Mark => self.read_whole_arguments(input, limits)?,
                 Stage::Length(number) => self.read_length(number, input, limits)?,
                 Stage::Payload { len, left } => self.read_payload(len, left, input)?,
                 Stage::Inline => self.read_inline(input, limits)?,
@@ -277,10 +250,18 @@ impl RequestScanner {
         }
     }
 
-    fn read_first(&mut self, input: &[u8]) -> Flow {
-        match input.get(self.at) {
+    #[inline]
+    fn read_first(&mut self, input: &[u8], limits: &Limits) -> Flow {
+        if let Some((count, header)) = short_header(b'*', input)
+            && (1..=limits.max_arguments).contains(&count)
+        {
+            self.at = header;
+            self.announced = count;
+            return Flow::On(Stage::Mark);
+        }
+        match input.first() {
             Some(b'*') => {
-                self.at += 1;
+                self.at = 1;
                 Flow::On(Stage::Count(Decimal::NEW))
             }
             Some(_) => Flow::On(Stage::Inline),

@@ -63,6 +63,28 @@ impl Type {
         }
     }
 
+    /// Whether a number comes after the type byte: a length, a count or an integer.
+    #[inline]
+    pub(super) fn has_number(self) -> bool {
+        match self {
+            Self::Integer
+            | Self::Bulk
+            | Self::BlobError
+            | Self::Verbatim
+            | Self::Array
+            | Self::Set
+            | Self::Map
+            | Self::Push
+            | Self::Attribute => true,
+            Self::Simple
+            | Self::Error
+            | Self::Double
+            | Self::BigNumber
+            | Self::Boolean
+            | Self::Null => false,
+        }
+    }
+
     /// Whether a line of this type may hold `byte`.
     pub(super) fn may_hold(self, byte: u8) -> bool {
         match self {

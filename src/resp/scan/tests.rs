@@ -314,6 +314,12 @@ fn a_large_request_leaves_no_memory_behind() {
 }
 
 #[test]
+fn a_scanner_that_waits_costs_an_idle_client_less_than_200_bytes() {
+    let size = size_of::<RequestScanner>();
+    assert!(size < 200, "{size}");
+}
+
+#[test]
 fn progress_and_prefix_are_known_only_within_an_array() {
     let whole = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
     for end in 0..=whole.len() {
