@@ -8,6 +8,8 @@ pub mod acl;
 pub mod admission;
 pub mod answer;
 pub mod cli;
+pub mod client;
 pub mod command;
 pub mod config;
+pub mod load;
 pub mod resp;

@@ -1,0 +1,435 @@
+//! How many connections there are: of one database, of one address, and of those that haven't proven anything yet.
+//!
+//! A connection is half-open from accept until its client is established (handshake and login done). Half-open ones cost a
+//! stranger nothing, so it is waiting that must never fill the house: when their number reaches a cap, the newcomer comes
+//! in and the oldest half-open connection of the busiest address goes. An honest handshake lasts a few round trips and
+//! outlives thousands of newcomers; a silent connection is the oldest of its address by definition.
+//!
+//! Order of arrival is all the time that is needed here, so there is no clock. The table is bounded by the connections
+//! themselves: an address is forgotten with its last one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The caps of one database. A connection of any state counts towards the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotLimits {
+    /// Most connections in all.
+    pub connections: u32,
+    /// Most connections of one address.
+    pub per_address: u32,
+    /// Most half-open connections in all.
+    pub half_open: u32,
+    /// Most half-open connections of one address.
+    pub half_open_per_address: u32,
+    /// How many leading bits of an IPv6 address count as one address; 64 is what one host is given.
+    pub ipv6_prefix: u8,
+}
+
+/// Why a newcomer was refused; also the metric's `reason` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SlotRefusal {
+    /// The database has as many connections as it may have.
+    Connections,
+    /// The address has as many connections as it may have.
+    PerAddress,
+}
+
+impl SlotRefusal {
+    /// The metric's label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Connections => "too_many_connections",
+            Self::PerAddress => "too_many_of_address",
+        }
+    }
+}
+
+/// Names one admitted connection; an id is never used again for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SlotId(u64);
+
+/// What to do with a newcomer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It comes in, half-open.
+    Admit(SlotId),
+    /// It comes in; the connection `evicted` must be closed, and is out of the books already.
+    AdmitAndEvict {
+        /// The newcomer's.
+        slot: SlotId,
+        /// The one that goes.
+        evicted: SlotId,
+    },
+    /// It is closed at once.
+    Refuse(SlotRefusal),
+}
+
+/// Whether a connection is still in the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Stands,
+    /// It has been evicted or closed: the caller closes it.
+    Gone,
+}
+
+/// An address as it is counted: IPv4 whole, IPv6 by its leading bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Place(u128);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    HalfOpen,
+    Established,
+}
+
+#[derive(Debug, Default)]
+struct Address {
+    connections: u32,
+    /// In order of arrival.
+    half_open: BTreeSet<SlotId>,
+}
+
+/// Sorts addresses by how busy they are with half-open connections; among equals the one that has waited longest is last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Busy {
+    half_open: usize,
+    oldest: std::cmp::Reverse<SlotId>,
+    place: Place,
+}
+
+/// The books of one database's connections.
+///
+/// Invariants: `busy` holds exactly the addresses that have half-open connections; `half_open` is the sum over them;
+/// `addresses` holds exactly the addresses that have connections.
+#[derive(Debug)]
+pub struct Slots {
+    limits: SlotLimits,
+    next: u64,
+    slots: HashMap<SlotId, (Place, State)>,
+    addresses: HashMap<Place, Address>,
+    busy: BTreeSet<Busy>,
+    half_open: u32,
+}
+
+impl Slots {
+    /// Empty books.
+    pub fn new(limits: SlotLimits) -> Self {
+        Self {
+            limits,
+            next: 0,
+            slots: HashMap::new(),
+            addresses: HashMap::new(),
+            busy: BTreeSet::new(),
+            half_open: 0,
+        }
+    }
+
+    /// Takes new limits, as after a reload. Connections that are there already stay, also above the new caps.
+    pub fn set_limits(&mut self, limits: SlotLimits) {
+        // Counts are kept by the old prefix length; another one would count the same host twice.
+        let ipv6_prefix = self.limits.ipv6_prefix;
+        self.limits = limits;
+        if !self.slots.is_empty() {
+            self.limits.ipv6_prefix = ipv6_prefix;
+        }
+    }
+
+    /// Judges a newcomer from `address` and, unless it is refused, books it as half-open.
+    pub fn admit(&mut self, address: IpAddr) -> Decision {
+        let place = self.place(address);
+        let victim = self.victim(place);
+        if let Err(refusal) = self.room_for(place, victim) {
+            return Decision::Refuse(refusal);
+        }
+        if let Some(evicted) = victim {
+            self.closed(evicted);
+        }
+        let slot = self.book(place);
+        match victim {
+            Some(evicted) => Decision::AdmitAndEvict { slot, evicted },
+            None => Decision::Admit(slot),
+        }
+    }
+
+    /// The client of `slot` has proven who it is.
+    pub fn established(&mut self, slot: SlotId) -> Standing {
+        let Some((place, state)) = self.slots.get_mut(&slot) else {
+            return Standing::Gone;
+        };
+        if *state == State::HalfOpen {
+            *state = State::Established;
+            let place = *place;
+            self.with_half_open(place, |half_open| half_open.remove(&slot));
+            self.half_open -= 1;
+        }
+        Standing::Stands
+    }
+
+    /// The connection has ended. Nothing happens where it had been evicted before.
+    pub fn closed(&mut self, slot: SlotId) {
+        let Some((place, state)) = self.slots.remove(&slot) else {
+            return;
+        };
+        if state == State::HalfOpen {
+            self.with_half_open(place, |half_open| half_open.remove(&slot));
+            self.half_open -= 1;
+        }
+        if let Some(address) = self.addresses.get_mut(&place) {
+            address.connections -= 1;
+            if address.connections == 0 {
+                self.addresses.remove(&place);
+            }
+        }
+    }
+
+    /// Connections in all.
+    pub fn connections(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Half-open connections in all.
+    pub fn half_open(&self) -> u32 {
+        self.half_open
+    }
+
+    /// Different addresses that have connections.
+    pub fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// The half-open connection that must go if a newcomer from `place` comes in.
+    fn victim(&self, place: Place) -> Option<SlotId> {
+        let own = self.addresses.get(&place);
+        let own_half_open = own.map_or(0, |address| address.half_open.len());
+        if own_half_open >= self.limits.half_open_per_address as usize {
+            own.and_then(|address| address.half_open.first().copied())
+        } else if self.half_open >= self.limits.half_open {
+            self.busy.last().map(|busy| busy.oldest.0)
+        } else {
+            None
+        }
+    }
+
+    fn room_for(&self, place: Place, victim: Option<SlotId>) -> Result<(), SlotRefusal> {
+        let leaves_place =
+            victim.is_some_and(|slot| self.slots.get(&slot).is_some_and(|(p, _)| *p == place));
+        let of_address = self
+            .addresses
+            .get(&place)
+            .map_or(0, |address| address.connections);
+        if of_address - u32::from(leaves_place) >= self.limits.per_address {
+            return Err(SlotRefusal::PerAddress);
+        }
+        if self.slots.len() - usize::from(victim.is_some()) >= self.limits.connections as usize {
+            return Err(SlotRefusal::Connections);
+        }
+        Ok(())
+    }
+
+    fn book(&mut self, place: Place) -> SlotId {
+        let slot = SlotId(self.next);
+        self.next += 1;
+        self.slots.insert(slot, (place, State::HalfOpen));
+        self.addresses.entry(place).or_default().connections += 1;
+        self.with_half_open(place, |half_open| half_open.insert(slot));
+        self.half_open += 1;
+        slot
+    }
+
+    /// Changes an address's half-open connections, and its rank among the busy ones with them.
+    fn with_half_open(&mut self, place: Place, change: impl FnOnce(&mut BTreeSet<SlotId>) -> bool) {
+        let Some(address) = self.addresses.get_mut(&place) else {
+            return;
+        };
+        if let Some(rank) = rank(place, address) {
+            self.busy.remove(&rank);
+        }
+        change(&mut address.half_open);
+        if let Some(rank) = rank(place, address) {
+            self.busy.insert(rank);
+        }
+    }
+
+    fn place(&self, address: IpAddr) -> Place {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Place(v4.to_ipv6_mapped().to_bits()),
+            IpAddr::V6(v6) => Place(leading_bits(v6, self.limits.ipv6_prefix)),
+        }
+    }
+}
+
+fn leading_bits(address: Ipv6Addr, prefix: u8) -> u128 {
+    let dropped = 128 - u32::from(prefix.min(128));
+    let mask = u128::MAX.checked_shl(dropped).unwrap_or(0);
+    address.to_bits() & mask
+}
+
+fn rank(place: Place, address: &Address) -> Option<Busy> {
+    let oldest = *address.half_open.first()?;
+    Some(Busy {
+        half_open: address.half_open.len(),
+        oldest: std::cmp::Reverse(oldest),
+        place,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: SlotLimits = SlotLimits {
+        connections: 10,
+        per_address: 6,
+        half_open: 4,
+        half_open_per_address: 3,
+        ipv6_prefix: 64,
+    };
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn slot(decision: Decision) -> SlotId {
+        match decision {
+            Decision::Admit(slot) | Decision::AdmitAndEvict { slot, .. } => slot,
+            Decision::Refuse(refusal) => panic!("refused: {refusal:?}"),
+        }
+    }
+
+    fn evicted(decision: Decision) -> Option<SlotId> {
+        match decision {
+            Decision::AdmitAndEvict { evicted, .. } => Some(evicted),
+            Decision::Admit(_) | Decision::Refuse(_) => None,
+        }
+    }
+
+    fn settle(slots: &mut Slots, address: &str) -> SlotId {
+        let id = slot(slots.admit(ip(address)));
+        assert_eq!(slots.established(id), Standing::Stands);
+        id
+    }
+
+    #[test]
+    fn when_full_of_half_open_ones_the_oldest_of_the_busiest_address_goes() {
+        let mut slots = Slots::new(LIMITS);
+        let honest = slot(slots.admit(ip("10.0.0.1")));
+        let first = slot(slots.admit(ip("10.0.0.66")));
+        let second = slot(slots.admit(ip("10.0.0.66")));
+        slots.admit(ip("10.0.0.66"));
+        assert_eq!(evicted(slots.admit(ip("10.0.0.2"))), Some(first));
+        assert_eq!(evicted(slots.admit(ip("10.0.0.3"))), Some(second));
+        // Now every address has one: the one that has waited longest goes.
+        assert_eq!(evicted(slots.admit(ip("10.0.0.4"))), Some(honest));
+        assert_eq!(slots.half_open(), 4);
+    }
+
+    #[test]
+    fn an_address_at_its_own_half_open_cap_pushes_out_its_own_oldest() {
+        let mut slots = Slots::new(LIMITS);
+        let first = slot(slots.admit(ip("10.0.0.66")));
+        slots.admit(ip("10.0.0.66"));
+        slots.admit(ip("10.0.0.66"));
+        assert_eq!(evicted(slots.admit(ip("10.0.0.66"))), Some(first));
+        assert_eq!(slots.connections(), 3);
+    }
+
+    #[test]
+    fn an_established_connection_is_never_evicted() {
+        let mut slots = Slots::new(LIMITS);
+        let mine = settle(&mut slots, "10.0.0.66");
+        for _ in 0..50 {
+            assert_ne!(evicted(slots.admit(ip("10.0.0.66"))), Some(mine));
+        }
+        assert_eq!(slots.established(mine), Standing::Stands);
+    }
+
+    #[test]
+    fn a_connection_evicted_while_it_finished_learns_that_it_is_gone() {
+        let mut slots = Slots::new(LIMITS);
+        let late = slot(slots.admit(ip("10.0.0.66")));
+        while evicted(slots.admit(ip("10.0.0.66"))) != Some(late) {}
+        let before = slots.connections();
+        assert_eq!(slots.established(late), Standing::Gone);
+        slots.closed(late);
+        assert_eq!(slots.connections(), before);
+    }
+
+    #[test]
+    fn a_full_database_and_a_full_address_refuse() {
+        let mut slots = Slots::new(LIMITS);
+        for _ in 0..6 {
+            settle(&mut slots, "10.0.0.1");
+        }
+        assert_eq!(
+            slots.admit(ip("10.0.0.1")),
+            Decision::Refuse(SlotRefusal::PerAddress)
+        );
+        for host in 2..6 {
+            settle(&mut slots, &format!("10.0.0.{host}"));
+        }
+        assert_eq!(
+            slots.admit(ip("10.0.0.9")),
+            Decision::Refuse(SlotRefusal::Connections)
+        );
+        slots.closed(SlotId(0));
+        assert!(matches!(slots.admit(ip("10.0.0.1")), Decision::Admit(_)));
+    }
+
+    #[test]
+    fn a_whole_ipv6_network_counts_as_one_address() {
+        let mut slots = Slots::new(LIMITS);
+        let first = slot(slots.admit(ip("2001:db8::1")));
+        slots.admit(ip("2001:db8::2"));
+        slots.admit(ip("2001:db8:0:0:ffff::3"));
+        assert_eq!(evicted(slots.admit(ip("2001:db8::4"))), Some(first));
+        assert_eq!(slots.addresses(), 1);
+        assert_eq!(evicted(slots.admit(ip("2001:db8:0:1::1"))), None);
+        assert_eq!(slots.addresses(), 2);
+    }
+
+    #[test]
+    fn a_mapped_address_counts_as_the_ipv4_address() {
+        let mut slots = Slots::new(LIMITS);
+        slots.admit(ip("10.0.0.1"));
+        slots.admit(ip("::ffff:10.0.0.1"));
+        assert_eq!(slots.addresses(), 1);
+    }
+
+    #[test]
+    fn five_thousand_addresses_leave_nothing_behind() {
+        let mut slots = Slots::new(LIMITS);
+        for host in 0..5000u128 {
+            slots.admit(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (host << 64)).into());
+            assert!(slots.connections() <= 4 && slots.addresses() <= 4);
+        }
+        let left: Vec<SlotId> = slots.slots.keys().copied().collect();
+        left.into_iter().for_each(|slot| slots.closed(slot));
+        assert!(slots.addresses.is_empty() && slots.busy.is_empty() && slots.half_open == 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_books_balance_after_any_history(steps in proptest::collection::vec((0u8..4, 0u8..6), 0..300)) {
+            let mut slots = Slots::new(LIMITS);
+            for (step, pick) in steps {
+                let live: Vec<SlotId> = { let mut ids: Vec<_> = slots.slots.keys().copied().collect(); ids.sort(); ids };
+                let picked = live.get(usize::from(pick) % live.len().max(1)).copied();
+                match (step, picked) {
+                    (0 | 1, _) | (_, None) => { slots.admit(ip(&format!("10.0.0.{pick}"))); }
+                    (2, Some(slot)) => { slots.established(slot); }
+                    (_, Some(slot)) => slots.closed(slot),
+                }
+                let half_open: usize = slots.addresses.values().map(|a| a.half_open.len()).sum();
+                let connections: u32 = slots.addresses.values().map(|a| a.connections).sum();
+                prop_assert_eq!(half_open, slots.half_open as usize);
+                prop_assert_eq!(connections as usize, slots.slots.len());
+                prop_assert!(slots.half_open <= LIMITS.half_open && connections <= LIMITS.connections);
+                prop_assert_eq!(slots.busy.len(), slots.addresses.values().filter(|a| !a.half_open.is_empty()).count());
+            }
+        }
+    }
+}

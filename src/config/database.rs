@@ -1,0 +1,277 @@
+//! `[[database]]`: a named endpoint with its own listeners, admission, TLS, users and backend.
+
+use std::net::SocketAddr;
+
+use super::admission::Admission;
+use super::backend::Backend;
+use super::certificate_name::{CertificateName, Template, Trust, by_template};
+use super::document::{Section, Table, Value, each};
+use super::limits::{ConnectionLimits, Limits};
+use super::name::{Name, name};
+use super::network::{listen_list, said_twice};
+use super::order;
+use super::position::{At, Placed};
+use super::reference::{FileRef, file};
+use super::role::RoleNames;
+use super::tls::Tls;
+use super::user::{Surroundings, Templates, User, nopass_rule};
+use crate::acl::aclfile::NoPassRule;
+
+pub(crate) const DATABASE: Section = Section {
+    path: "[[database]]",
+    keys: &[
+        "name",
+        "listen",
+        "plaintext_listen",
+        "plaintext_off_loopback",
+        "allow",
+        "allow_files",
+        "deny",
+        "deny_files",
+        "private_only",
+        "max_clients",
+        "max_clients_per_address",
+        "max_half_open",
+        "max_half_open_per_address",
+        "tls",
+        "certificate_users",
+        "limits",
+        "backend",
+        "acl",
+        "users",
+    ],
+};
+
+pub(crate) const ACL: Section = Section {
+    path: "[database.acl]",
+    keys: &["aclfile", "allow_nopass"],
+};
+
+/// `[[database]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// Its name, in logs and metrics.
+    pub name: Placed<Name>,
+    /// Where its table begins.
+    pub at: At,
+    /// Where it listens with TLS.
+    pub listen: Vec<Placed<SocketAddr>>,
+    /// Where it listens without.
+    pub plaintext_listen: Vec<Placed<SocketAddr>>,
+    /// Who may connect, by address.
+    pub admission: Admission,
+    /// How many may connect.
+    pub connections: ConnectionLimits,
+    /// TLS; there is one exactly where [`Self::listen`] has an address.
+    pub tls: Option<Tls>,
+    /// The certificates that prove whichever user a template yields.
+    pub certificate_users: Vec<CertificateName<Template>>,
+    /// What one client may take.
+    pub limits: Limits,
+    /// The server behind it.
+    pub backend: Backend,
+    /// What concerns all of its users.
+    pub acl: Acl,
+    /// Its users, by name.
+    pub users: Vec<User>,
+}
+
+/// `[database.acl]`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Acl {
+    /// A file with users in Redis's own ACL format, beside those of the configuration.
+    pub aclfile: Option<FileRef>,
+    /// Whether a user, of either, may be `nopass` though no certificate is required of him.
+    pub allow_nopass: bool,
+}
+
+impl Acl {
+    fn parse(value: &Value<'_>) -> Option<Self> {
+        let table = value.table(&ACL)?;
+        let aclfile = table.option("aclfile", file);
+        let allow_nopass = table.or("allow_nopass", false, Value::flag);
+        Some(Self {
+            aclfile: aclfile?,
+            allow_nopass: allow_nopass?,
+        })
+    }
+}
+
+impl Database {
+    pub(crate) fn parse(value: &Value<'_>, roles: &RoleNames) -> Option<Self> {
+        let table = value.table(&DATABASE)?;
+        let name = table
+            .need("name", "a name for the database")
+            .and_then(|value| name(&value));
+        let listeners = Listeners::parse(&table);
+        let admission = Admission::parse(&table);
+        let connections = ConnectionLimits::parse(&table);
+        let tls = table.option("tls", Tls::parse);
+        let limits = table.or("limits", Limits::default(), Limits::parse);
+        let backend = table.need("backend", "[database.backend] with a `url`");
+        let backend = backend.and_then(|value| Backend::parse(&value));
+        let users = Users::parse(&table, roles, tls.as_ref(), listeners.as_ref());
+        let agreed = listeners
+            .as_ref()
+            .and_then(|listeners| listeners.agree(&table, &tls));
+        let ordered = order::database(&table);
+        let (listeners, users) = (listeners?, users?);
+        agreed.and(ordered)?;
+        Some(Self {
+            name: name?,
+            at: table.at,
+            listen: listeners.listen,
+            plaintext_listen: listeners.plaintext,
+            admission: admission?,
+            connections: connections?,
+            tls: tls?,
+            certificate_users: users.templates,
+            limits: limits?,
+            backend: backend?,
+            acl: users.acl,
+            users: users.users,
+        })
+    }
+}
+
+impl Database {
+    /// Whether a user of its ACL file may be `nopass`: where it says so, or lets nobody in without a certificate.
+    pub fn nopass_rule(&self) -> NoPassRule {
+        let tls = Some(&self.tls);
+        nopass_rule(
+            Some(&self.acl),
+            Trust::new(tls),
+            self.plaintext_listen.len(),
+        )
+    }
+
+    /// The user of this name, if the configuration has it.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        let mut users = self.users.iter();
+        users.find(|user| user.name.value.as_str() == name)
+    }
+}
+
+/// Where a database listens.
+struct Listeners {
+    listen: Vec<Placed<SocketAddr>>,
+    plaintext: Vec<Placed<SocketAddr>>,
+}
+
+impl Listeners {
+    fn parse(table: &Table<'_>) -> Option<Self> {
+        let listen = listen_list(table, "listen");
+        let plaintext = listen_list(table, "plaintext_listen");
+        let again = listen_list(table, "plaintext_off_loopback");
+        let (listen, plaintext, again) = (listen?, plaintext?, again?);
+        let keys = ["plaintext_listen", "plaintext_off_loopback"];
+        said_twice(table, &plaintext, &again, keys)?;
+        Some(Self { listen, plaintext })
+    }
+
+    /// Refuses a database that listens nowhere, and TLS without a listener or the other way round.
+    fn agree(&self, table: &Table<'_>, tls: &Option<Option<Tls>>) -> Option<()> {
+        if self.listen.is_empty() && self.plaintext.is_empty() {
+            let expected = "`listen = [\"0.0.0.0:6379\", \"[::]:6379\"]` or another address";
+            table.fault(table.at, "the database listens nowhere", expected);
+            return None;
+        }
+        match (self.listen.is_empty(), tls.as_ref()?) {
+            (false, None) => {
+                let at = table.key_at("listen").unwrap_or(table.at);
+                let what = "`listen` is with TLS, but there is no [database.tls]";
+                table.fault(
+                    at,
+                    what,
+                    "[database.tls] with `certificates`, or `plaintext_listen`",
+                );
+                None
+            }
+            (true, Some(_)) => {
+                let at = table.key_at("tls").unwrap_or(table.at);
+                let what = "[database.tls] is given, but there is no `listen`";
+                table.fault(at, what, "`listen` with an address");
+                None
+            }
+            (false, Some(_)) | (true, None) => Some(()),
+        }
+    }
+}
+
+/// The users of a database, and the certificates that prove them by template.
+struct Users {
+    templates: Vec<CertificateName<Template>>,
+    acl: Acl,
+    users: Vec<User>,
+}
+
+impl Users {
+    fn parse(
+        table: &Table<'_>,
+        roles: &RoleNames,
+        tls: Option<&Option<Tls>>,
+        listeners: Option<&Listeners>,
+    ) -> Option<Self> {
+        let trust = Trust::new(tls);
+        let shape = "[[database.certificate_users]] with `cn`, `san_dns`, `san_uri` or `san_email`";
+        let templates = table.list("certificate_users", shape, |value| {
+            by_template(value, trust)
+        });
+        let acl = table.or("acl", Acl::default(), Acl::parse);
+        let plaintext = listeners.map_or(0, |listeners| listeners.plaintext.len());
+        let around = Surroundings {
+            roles,
+            trust,
+            templates: match table.get("certificate_users") {
+                Some(_) => Templates::Some,
+                None => Templates::None,
+            },
+            nopass: nopass_rule(acl.as_ref(), trust, plaintext),
+        };
+        let users = match table.get("users") {
+            Some(value) => value.named("[database.users.NAME]").and_then(|named| {
+                let users = named
+                    .into_iter()
+                    .map(|(key, value)| User::parse(key, &value, around));
+                users.collect::<Vec<_>>().into_iter().collect()
+            }),
+            None => Some(Vec::new()),
+        };
+        let (users, templates): (Vec<User>, _) = (users?, templates?);
+        let acl = acl?;
+        if users.is_empty() && acl.aclfile.is_none() {
+            let what = "the database has no users, so nobody can log in";
+            table.fault(
+                table.at,
+                what,
+                "[database.users.NAME] or `aclfile` in [database.acl]",
+            );
+            return None;
+        }
+        Some(Self {
+            templates,
+            acl,
+            users,
+        })
+    }
+}
+
+/// The databases of the file, with names of their own.
+pub(crate) fn databases(table: &Table<'_>, roles: &RoleNames) -> Option<Vec<Database>> {
+    let value = table.need("database", "one [[database]] or more")?;
+    let items = value.items("[[database]]")?;
+    if items.is_empty() {
+        return value.refuse("is empty", "one [[database]] or more");
+    }
+    let databases = each(items, |item| Database::parse(item, roles))?;
+    let mut sound = Some(());
+    for (index, database) in databases.iter().enumerate() {
+        let mut before = databases.iter().take(index);
+        if before.any(|before| before.name.value == database.name.value) {
+            let what = "two databases have this name";
+            table.fault(database.name.at, what, "a name of its own for each");
+            sound = None;
+        }
+    }
+    sound.map(|()| databases)
+}

@@ -1,0 +1,41 @@
+//! What is wrong with a file, and where. A fault never holds a value of the file: any of them may be a secret.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::position::At;
+
+/// One fault of a file's text, printed as `file:line:column: error: what, expected what`.
+///
+/// `what` and `expected` are Redwall's own words, known names and networks that were read as such; nothing else is copied
+/// from the file, because a secret may stand in any of its strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, as it was named on the command line or in the configuration.
+    pub file: PathBuf,
+    /// Where in it.
+    pub at: At,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            at,
+            what,
+            expected,
+        } = self;
+        let At { line, column } = at;
+        let file = file.display();
+        write!(
+            f,
+            "{file}:{line}:{column}: error: {what}, expected {expected}"
+        )
+    }
+}
+
+impl std::error::Error for Fault {}

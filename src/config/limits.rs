@@ -1,0 +1,142 @@
+//! What one client, and all of a database's clients, may take.
+
+use std::time::Duration;
+
+use super::document::{Section, Table, Value};
+use super::units::{ByteSize, duration, size};
+
+pub(crate) const LIMITS: Section = Section {
+    path: "[database.limits]",
+    keys: &[
+        "max_request",
+        "max_value",
+        "max_in_flight",
+        "max_subscriptions",
+        "output_soft_limit",
+        "output_hard_limit",
+        "output_timeout",
+    ],
+};
+
+/// How many connections a database takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Most connections.
+    pub max_clients: u32,
+    /// Most connections of one address; of one /64 in IPv6.
+    pub max_clients_per_address: u32,
+    /// Most connections that have not finished handshake and login.
+    pub max_half_open: u32,
+    /// Most of these of one address; of one /64 in IPv6.
+    pub max_half_open_per_address: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            max_clients: 10_000,
+            max_clients_per_address: 1_000,
+            max_half_open: 4_096,
+            max_half_open_per_address: 256,
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// The limits stand in `[[database]]` itself.
+    pub(crate) fn parse(table: &Table<'_>) -> Option<Self> {
+        let default = Self::default();
+        let number = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
+        let max_clients = number("max_clients", default.max_clients);
+        let max_clients_per_address =
+            number("max_clients_per_address", default.max_clients_per_address);
+        let max_half_open = number("max_half_open", default.max_half_open);
+        let max_half_open_per_address = number(
+            "max_half_open_per_address",
+            default.max_half_open_per_address,
+        );
+        Some(Self {
+            max_clients: max_clients?,
+            max_clients_per_address: max_clients_per_address?,
+            max_half_open: max_half_open?,
+            max_half_open_per_address: max_half_open_per_address?,
+        })
+    }
+}
+
+/// `[database.limits]`: what one client may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest request that is held whole before it is judged and forwarded.
+    pub max_request: ByteSize,
+    /// Largest argument that is passed on while it arrives (Redis: `proto-max-bulk-len`).
+    pub max_value: ByteSize,
+    /// Most requests that wait for their replies; more are read only when replies have come.
+    pub max_in_flight: u32,
+    /// Most channels and patterns that one client is subscribed to.
+    pub max_subscriptions: u32,
+    /// Replies held for a client above which nothing more of it is forwarded.
+    pub output_soft_limit: ByteSize,
+    /// Replies held for a client above which its connection is closed.
+    pub output_hard_limit: ByteSize,
+    /// How long a client may leave its replies unread before its connection is closed.
+    pub output_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_request: ByteSize::mebibytes(64),
+            max_value: ByteSize::mebibytes(512),
+            max_in_flight: 1_024,
+            max_subscriptions: 10_000,
+            output_soft_limit: ByteSize::mebibytes(1),
+            output_hard_limit: ByteSize::mebibytes(64),
+            output_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+const MAX_VALUE: ByteSize = ByteSize::mebibytes(512);
+const LEAST: ByteSize = ByteSize::kibibytes(16);
+const MOST: ByteSize = ByteSize::mebibytes(4_095);
+
+impl Limits {
+    pub(crate) fn parse(value: &Value<'_>) -> Option<Self> {
+        let table = value.table(&LIMITS)?;
+        let default = Self::default();
+        let bytes = |key, default, most| table.or(key, default, |value| size(value, LEAST..=most));
+        let count = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
+        let max_request = bytes("max_request", default.max_request, MOST);
+        let max_value = bytes("max_value", default.max_value, MAX_VALUE);
+        let max_in_flight = count("max_in_flight", default.max_in_flight);
+        let max_subscriptions = count("max_subscriptions", default.max_subscriptions);
+        let soft = bytes("output_soft_limit", default.output_soft_limit, MOST);
+        let hard = bytes("output_hard_limit", default.output_hard_limit, MOST);
+        let unread = Duration::from_millis(100)..=Duration::from_secs(3_600);
+        let output_timeout = table.or("output_timeout", default.output_timeout, |value| {
+            duration(value, unread)
+        });
+        let (output_soft_limit, output_hard_limit) = ordered(&table, soft?, hard?)?;
+        Some(Self {
+            max_request: max_request?,
+            max_value: max_value?,
+            max_in_flight: max_in_flight?,
+            max_subscriptions: max_subscriptions?,
+            output_soft_limit,
+            output_hard_limit,
+            output_timeout: output_timeout?,
+        })
+    }
+}
+
+fn ordered(table: &Table<'_>, soft: ByteSize, hard: ByteSize) -> Option<(ByteSize, ByteSize)> {
+    if soft <= hard {
+        return Some((soft, hard));
+    }
+    let at = table.key_at("output_soft_limit");
+    let at = at.or(table.key_at("output_hard_limit")).unwrap_or(table.at);
+    let what = format!("the soft limit of output, {soft}, is above the hard limit, {hard}");
+    table.fault(at, what, "a hard limit at or above the soft one");
+    None
+}

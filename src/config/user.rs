@@ -1,0 +1,328 @@
+//! `[database.users.NAME]`: who a user is, how he proves it, and the rules and roles that he has.
+
+use super::certificate_name::{CertificateName, Trust, exact};
+use super::database::Acl;
+use super::document::{Section, Table, Value, each};
+use super::name::{Name, UserName, user_name};
+use super::order;
+use super::position::Placed;
+use super::reference::{PasswordSource, passwords};
+use super::role::{PREFIX_VARIABLE, RoleNames, role_list};
+use super::rule_text::{RuleText, rule_list};
+use super::tls::ClientCertificates;
+use crate::acl::aclfile::NoPassRule;
+
+pub(crate) const USER: Section = Section {
+    path: "[database.users.NAME]",
+    keys: &[
+        "enabled",
+        "deny",
+        "require",
+        "passwords",
+        "nopass",
+        "certificates",
+        "roles",
+        "rules",
+        "prefix",
+        "operator",
+    ],
+};
+
+/// What a user must prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Require {
+    /// A password, by AUTH or HELLO.
+    Password,
+    /// A certificate; no AUTH is needed.
+    Certificate,
+    /// Both.
+    Both,
+    /// One of them.
+    Either,
+}
+
+pub(crate) const REQUIRES: [(&str, Require); 4] = [
+    ("password", Require::Password),
+    ("certificate", Require::Certificate),
+    ("both", Require::Both),
+    ("either", Require::Either),
+];
+
+/// `[database.users.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name, as AUTH takes it.
+    pub name: Placed<UserName>,
+    /// Whether he may log in at all.
+    pub enabled: bool,
+    /// Roles; each grants by itself.
+    pub roles: Vec<Placed<Name>>,
+    /// Rules of his own.
+    pub rules: Vec<RuleText>,
+    /// What is taken from everything that he has.
+    pub deny: Vec<RuleText>,
+    /// The passwords that he may prove, each of them.
+    pub passwords: Vec<PasswordSource>,
+    /// Whether any password is taken for his.
+    pub nopass: bool,
+    /// What he must prove.
+    pub require: Require,
+    /// The certificates that prove him, beside those of the database's templates.
+    pub certificates: Vec<CertificateName<String>>,
+    /// What stands for `{prefix}` in the rules of his roles.
+    pub prefix: Option<Placed<String>>,
+    /// Whether commands that administer the server may be forwarded for him, if his rules allow them too.
+    pub operator: bool,
+}
+
+/// What of its database a user depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) roles: &'a RoleNames,
+    pub(crate) trust: Trust<'a>,
+    pub(crate) templates: Templates,
+    pub(crate) nopass: NoPassRule,
+}
+
+/// Whether the database maps certificates to users by template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Templates {
+    None,
+    Some,
+}
+
+impl User {
+    pub(crate) fn parse(
+        key: Placed<&str>,
+        value: &Value<'_>,
+        around: Surroundings<'_>,
+    ) -> Option<Self> {
+        let name = user_name(key, value);
+        let table = value.table(&USER)?;
+        let enabled = table.or("enabled", true, Value::flag);
+        let roles = role_list(&table, "roles");
+        let rules = rule_list(&table, "rules");
+        let deny = rule_list(&table, "deny");
+        let proofs = Proofs::parse(&table, around);
+        let prefix = table.option("prefix", prefix);
+        let operator = table.or("operator", false, Value::flag);
+        let (roles, prefix) = (roles?, prefix?);
+        let known = around.roles.refuse_unknown(&table, &roles);
+        let prefixed = prefix_agrees(&table, around.roles, &roles, prefix.as_ref());
+        let proofs = proofs?;
+        let ordered = order::user(&table, &proofs.keys(), around.templates);
+        known.and(prefixed).and(ordered)?;
+        Some(Self {
+            name: name?,
+            enabled: enabled?,
+            roles,
+            rules: rules?,
+            deny: deny?,
+            passwords: proofs.passwords,
+            nopass: proofs.nopass,
+            require: proofs.require,
+            certificates: proofs.certificates,
+            prefix,
+            operator: operator?,
+        })
+    }
+}
+
+fn prefix(value: &Value<'_>) -> Option<Placed<String>> {
+    let expected = "1 or more of the characters A-Z, a-z, 0-9, `.`, `_`, `@` and `-`";
+    let prefix = value.text(expected)?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
+    if !prefix.bytes().all(allowed) {
+        return value.refuse("has a character that patterns may read otherwise", expected);
+    }
+    Some(Placed::new(prefix.to_owned(), value.at()))
+}
+
+fn prefix_agrees(
+    table: &Table<'_>,
+    names: &RoleNames,
+    roles: &[Placed<Name>],
+    prefix: Option<&Placed<String>>,
+) -> Option<()> {
+    match (names.need_prefix(roles), prefix) {
+        (true, None) => {
+            let at = table.key_at("roles").unwrap_or(table.at);
+            let what = format!("a role has `{PREFIX_VARIABLE}` in its rules");
+            table.fault(at, what, "`prefix` for this user");
+            None
+        }
+        (false, Some(prefix)) => {
+            let what = "`prefix` is given, but no role of the user uses it";
+            table.fault(
+                prefix.at,
+                what,
+                format!("a role with `{PREFIX_VARIABLE}` in its rules"),
+            );
+            None
+        }
+        (true, Some(_)) | (false, None) => Some(()),
+    }
+}
+
+/// How a user proves who he is.
+struct Proofs {
+    passwords: Vec<PasswordSource>,
+    nopass: bool,
+    certificates: Vec<CertificateName<String>>,
+    require: Require,
+}
+
+impl Proofs {
+    /// The keys that hold a proof.
+    fn keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("passwords", !self.passwords.is_empty()),
+            ("nopass", self.nopass),
+            ("certificates", !self.certificates.is_empty()),
+        ];
+        let held = keys.into_iter().filter(|(_, held)| *held);
+        held.map(|(key, _)| key).collect()
+    }
+
+    fn parse(table: &Table<'_>, around: Surroundings<'_>) -> Option<Self> {
+        let passwords = table.or("passwords", Vec::new(), passwords);
+        let nopass = table.or("nopass", false, Value::flag);
+        let shape = "[{ cn = \"alice\", ca = \"corp\" }]";
+        let certificates = table.or("certificates", Vec::new(), |value| {
+            each(value.items(shape)?, |item| exact(item, around.trust))
+        });
+        let require = table.option("require", |value| value.word(&REQUIRES));
+        let (passwords, nopass, certificates, require) =
+            (passwords?, nopass?, certificates?, require?);
+        let has = Has {
+            password: nopass || !passwords.is_empty(),
+            certificate: !certificates.is_empty(),
+        };
+        let require = match require {
+            Some(require) => has.enough(table, require, around).map(|()| require),
+            None => has.only_proof(table),
+        };
+        let sound = match nopass {
+            true => check_nopass(table, &passwords, require, around.nopass),
+            false => Some(()),
+        };
+        let require = require?;
+        sound?;
+        Some(Self {
+            passwords,
+            nopass,
+            certificates,
+            require,
+        })
+    }
+}
+
+/// The proofs that are written for a user.
+#[derive(Clone, Copy)]
+struct Has {
+    password: bool,
+    certificate: bool,
+}
+
+impl Has {
+    /// What is required where `require` isn't written. Nothing is guessed: what a template proves must be asked for, so that
+    /// a user whose `passwords` are missing isn't taken for one who needs none.
+    fn only_proof(self, table: &Table<'_>) -> Option<Require> {
+        let what = match (self.password, self.certificate) {
+            (true, false) => return Some(Require::Password),
+            (false, true) => return Some(Require::Certificate),
+            (true, true) => "has passwords and certificates, but doesn't say what is required",
+            (false, false) => "has nothing by which to log in",
+        };
+        let expected = match self.password {
+            true => "`require = \"both\"` or `\"either\"`",
+            false => {
+                "`passwords`, `certificates`, or `require = \"certificate\"` for the templates"
+            }
+        };
+        table.fault(table.at, format!("the user {what}"), expected);
+        None
+    }
+
+    fn enough(self, table: &Table<'_>, require: Require, around: Surroundings<'_>) -> Option<()> {
+        let at = table.key_at("require").unwrap_or(table.at);
+        let by_certificate = self.certificate || around.templates == Templates::Some;
+        let (password, certificate) = match require {
+            Require::Password => (true, false),
+            Require::Certificate => (false, true),
+            Require::Both | Require::Either => (true, true),
+        };
+        let mut sound = Some(());
+        let mut refuse = |what: &str, expected: &str| {
+            table.fault(at, what, expected);
+            sound = None;
+        };
+        if password && !self.password {
+            refuse(
+                "a password is required, but the user has none",
+                "`passwords`",
+            );
+        }
+        if !password && self.password {
+            let what = "the user has a password that is never asked for";
+            refuse(
+                what,
+                "`require = \"both\"` or `\"either\"`, or no `passwords` and no `nopass`",
+            );
+        }
+        if certificate && !by_certificate {
+            let what = "a certificate is required, but none proves the user";
+            refuse(what, "`certificates`, or [[database.certificate_users]]");
+        }
+        if !certificate && self.certificate {
+            let what = "the user has a certificate that is never asked for";
+            refuse(
+                what,
+                "`require = \"both\"` or `\"either\"`, or no `certificates`",
+            );
+        }
+        sound
+    }
+}
+
+fn check_nopass(
+    table: &Table<'_>,
+    passwords: &[PasswordSource],
+    require: Option<Require>,
+    allowed: NoPassRule,
+) -> Option<()> {
+    let at = table.key_at("nopass").unwrap_or(table.at);
+    if !passwords.is_empty() {
+        let what = "the user has passwords and `nopass`";
+        table.fault(at, what, "one of them");
+        return None;
+    }
+    match (allowed, require?) {
+        (NoPassRule::Taken, _) | (NoPassRule::Refused, Require::Both) => Some(()),
+        (NoPassRule::Refused, Require::Password | Require::Certificate | Require::Either) => {
+            let what = "`nopass` lets anyone in under this name";
+            let expected = "`passwords`, a certificate that is required, or `allow_nopass = true` in [database.acl]";
+            table.fault(at, what, expected);
+            None
+        }
+    }
+}
+
+/// Whether a user of the database may have no password at all. `acl` is `None` where its table is faulty.
+pub(crate) fn nopass_rule(
+    acl: Option<&Acl>,
+    trust: Trust<'_>,
+    plaintext_listeners: usize,
+) -> NoPassRule {
+    let certificate_always = match trust {
+        Trust::Unknown => true,
+        Trust::NoCertificates => false,
+        Trust::Cas(_, ClientCertificates::Required) => plaintext_listeners == 0,
+        Trust::Cas(_, ClientCertificates::Off | ClientCertificates::Optional) => false,
+    };
+    if certificate_always || acl.is_none_or(|acl| acl.allow_nopass) {
+        NoPassRule::Taken
+    } else {
+        NoPassRule::Refused
+    }
+}

@@ -1,0 +1,237 @@
+//! The configuration in words: who may reach which database from where, how he proves who he is, and what he may do.
+
+use std::fmt::Display;
+
+use super::certificate_name::CertificateField;
+use super::{
+    Admission, BackendAddress, CertificateName, ClientCa, ClientCertificates, Config, Database,
+    FileRef, Require, RuleText, Tls, TlsVersion, User,
+};
+
+impl Config {
+    /// A paragraph for each database.
+    pub fn in_words(&self) -> String {
+        let databases = self.databases.iter().map(Database::in_words);
+        databases.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Database {
+    /// What an operator must know of the database, one sentence a line.
+    pub fn in_words(&self) -> String {
+        let mut lines = vec![format!("database {}", self.name.value)];
+        let mut say = |line: String| lines.push(format!("  {line}"));
+        if let Some(tls) = &self.tls {
+            let listen = listed(self.listen.iter().map(|address| address.value));
+            say(format!(
+                "listens on {listen} with {}",
+                version(tls.min_version)
+            ));
+            say(client_certificates(tls));
+        }
+        if !self.plaintext_listen.is_empty() {
+            let listen = listed(self.plaintext_listen.iter().map(|address| address.value));
+            say(format!("listens on {listen} WITHOUT TLS"));
+        }
+        say(self.admission.in_words());
+        say(format!("backend: {}", self.backend.in_words()));
+        for template in &self.certificate_users {
+            let name = template.name.value.text();
+            say(format!(
+                "any user may be proved by {}",
+                certificate(template, &name)
+            ));
+        }
+        if let Some(file) = &self.acl.aclfile {
+            say(format!("more users: {}", file.path.display()));
+        }
+        if self.acl.allow_nopass {
+            say("users may be `nopass`: then anyone who may connect can log in as them".to_owned());
+        }
+        for user in &self.users {
+            say(user.in_words());
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+}
+
+impl Admission {
+    /// Which addresses may connect.
+    pub fn in_words(&self) -> String {
+        if self.admits_nobody() {
+            return "nobody may connect: `allow` is empty".to_owned();
+        }
+        let networks = |inline: &[ipnet::IpNet], files: &[FileRef]| {
+            let files = files
+                .iter()
+                .map(|file| format!("those in {}", file.path.display()));
+            listed(inline.iter().map(ToString::to_string).chain(files))
+        };
+        let private = if self.private_only {
+            "private addresses among "
+        } else {
+            ""
+        };
+        let allow = networks(&self.allow, &self.allow_files);
+        let denied = match self.deny.is_empty() && self.deny_files.is_empty() {
+            true => String::new(),
+            false => format!(", but not {}", networks(&self.deny, &self.deny_files)),
+        };
+        format!("clients may connect from {private}{allow}{denied}")
+    }
+}
+
+impl super::Backend {
+    /// The backend's address as a URL, without its user.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        match &self.address.value {
+            BackendAddress::Unix(path) => {
+                let path = path.display().to_string();
+                let path = path
+                    .replace('%', "%25")
+                    .replace('?', "%3F")
+                    .replace('#', "%23");
+                format!("unix://{path}")
+            }
+            BackendAddress::Tcp { host, port } if host.contains(':') => {
+                format!("{scheme}://[{host}]:{port}")
+            }
+            BackendAddress::Tcp { host, port } => format!("{scheme}://{host}:{port}"),
+        }
+    }
+
+    /// Where it is, who Redwall is to it, and how it is verified.
+    pub fn in_words(&self) -> String {
+        let user = match (&self.user, &self.password) {
+            (Some(user), _) => format!("as user {user}"),
+            (None, Some(_)) => "as its default user".to_owned(),
+            (None, None) => "as its default user, without a password".to_owned(),
+        };
+        let tls = match &self.tls {
+            Some(tls) => format!(
+                ", verified as {} by {}",
+                tls.server_name,
+                tls.ca.path.display()
+            ),
+            None => String::new(),
+        };
+        format!("{} {user}{tls}", self.url())
+    }
+}
+
+impl User {
+    /// How the user proves who he is, and what he may do.
+    pub fn in_words(&self) -> String {
+        let name = &self.name.value;
+        if !self.enabled {
+            return format!("user {name} is switched off");
+        }
+        let mut parts = vec![format!("user {name} proves {}", self.proof())];
+        if self.roles.is_empty() && self.rules.is_empty() {
+            parts.push("may do nothing".to_owned());
+        }
+        if !self.roles.is_empty() {
+            let prefix = self.prefix.as_ref();
+            let prefix = prefix.map_or(String::new(), |prefix| {
+                format!(" with prefix {}", prefix.value)
+            });
+            let roles = listed(self.roles.iter().map(|role| &role.value));
+            parts.push(format!("has the roles {roles}{prefix}"));
+        }
+        if !self.rules.is_empty() {
+            parts.push(format!("has the rules {}", joined(&self.rules)));
+        }
+        if !self.deny.is_empty() {
+            parts.push(format!("never {}", joined(&self.deny)));
+        }
+        if self.operator {
+            parts.push(
+                "is an operator: may administer the backend as far as the rules go".to_owned(),
+            );
+        }
+        parts.join("; ")
+    }
+
+    fn proof(&self) -> String {
+        let password = match self.nopass {
+            true => "nothing (any password is taken)".to_owned(),
+            false => "a password".to_owned(),
+        };
+        let certificate = match self.certificates.is_empty() {
+            true => "a certificate that a template maps to the user".to_owned(),
+            false => {
+                let all = self
+                    .certificates
+                    .iter()
+                    .map(|it| certificate(it, &it.name.value));
+                all.collect::<Vec<_>>().join(" or ")
+            }
+        };
+        match self.require {
+            Require::Password => password,
+            Require::Certificate => certificate,
+            Require::Both => format!("{password}, and {certificate}"),
+            Require::Either => format!("{password}, or {certificate}"),
+        }
+    }
+}
+
+fn version(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::Tls12 => "TLS 1.2 or newer",
+        TlsVersion::Tls13 => "TLS 1.3",
+    }
+}
+
+fn client_certificates(tls: &Tls) -> String {
+    let issued = || listed(tls.client_ca.iter().map(client_ca));
+    match tls.client_certificates {
+        ClientCertificates::Off => "asks for no client certificate".to_owned(),
+        ClientCertificates::Optional => format!("takes client certificates of {}", issued()),
+        ClientCertificates::Required => format!("requires client certificates of {}", issued()),
+    }
+}
+
+fn client_ca(ca: &ClientCa) -> String {
+    match ca.crl.is_empty() {
+        true => format!(
+            "{} (no revocation list: nothing that it issued is ever revoked)",
+            ca.name.value
+        ),
+        false => ca.name.value.to_string(),
+    }
+}
+
+fn certificate<N>(certificate: &CertificateName<N>, name: &str) -> String {
+    let field = match certificate.field {
+        CertificateField::Cn => "CN",
+        CertificateField::SanDns => "DNS name",
+        CertificateField::SanUri => "URI",
+        CertificateField::SanEmail => "e-mail address",
+    };
+    format!(
+        "a certificate of {} with the {field} {name}",
+        certificate.ca
+    )
+}
+
+fn joined(rules: &[RuleText]) -> String {
+    let rules: Vec<&str> = rules.iter().map(RuleText::as_str).collect();
+    rules.join(" ")
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(items: impl Iterator<Item = impl Display>) -> String {
+    let items: Vec<String> = items.map(|item| item.to_string()).collect();
+    match items.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,175 @@
+//! Reading the files that a configuration names, with every fault noted at the place that named them.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::fault::LoadFault;
+use crate::config::{At, Config, Fault, FileRef};
+
+/// Largest file that is read: a revocation list of a million entries is 40 MB.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Reads and parses a configuration file.
+///
+/// # Errors
+/// [`LoadFault::Unreadable`] if it is missing or can't be read, else [`LoadFault::Faulty`] for each fault of its text.
+pub fn read_config(file: &Path) -> Result<Config, Vec<LoadFault>> {
+    let unreadable = |what: String| {
+        vec![LoadFault::Unreadable(Fault {
+            file: file.to_owned(),
+            at: At::START,
+            what,
+            expected: "a file that can be read".to_owned(),
+        })]
+    };
+    let bytes = read(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+    let text = utf8(file, bytes.content).map_err(|fault| vec![LoadFault::Faulty(fault)])?;
+    let faulty = |faults: Vec<Fault>| faults.into_iter().map(LoadFault::Faulty).collect();
+    Config::parse(file, &text).map_err(faulty)
+}
+
+/// Reads what one configuration refers to, and notes every fault rather than stop at the first.
+#[derive(Debug)]
+pub struct Files {
+    config: PathBuf,
+    faults: Vec<LoadFault>,
+    warnings: Vec<Fault>,
+}
+
+impl Files {
+    /// For the files of `config`.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            config: config.file.clone(),
+            faults: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The configuration file itself.
+    pub fn config_file(&self) -> &Path {
+        &self.config
+    }
+
+    /// Where a file is: beside the configuration, unless its path is absolute.
+    pub fn path(&self, file: &FileRef) -> PathBuf {
+        let folder = self.config.parent().unwrap_or(Path::new(""));
+        folder.join(&file.path)
+    }
+
+    /// The content of a file; `None`: a fault has been noted.
+    pub fn bytes(&mut self, file: &FileRef) -> Option<Vec<u8>> {
+        let path = self.path(file);
+        match read(&path) {
+            Ok(content) => Some(content.content),
+            Err(error) => {
+                let shown = path.display().to_string();
+                let what = format!("the file {} can't be read: {error}", shown.escape_debug());
+                self.unreadable(file.at, what, "a file that can be read");
+                None
+            }
+        }
+    }
+
+    /// The content of a file that is UTF-8; `None`: a fault has been noted.
+    pub fn text(&mut self, file: &FileRef) -> Option<String> {
+        let bytes = self.bytes(file)?;
+        match utf8(&self.path(file), bytes) {
+            Ok(text) => Some(text),
+            Err(fault) => self.faulty(fault),
+        }
+    }
+
+    /// Notes a fault of a text.
+    pub fn faulty<T>(&mut self, fault: Fault) -> Option<T> {
+        self.faults.push(LoadFault::Faulty(fault));
+        None
+    }
+
+    /// Notes a fault of the configuration's own text.
+    pub fn faulty_at<T>(
+        &mut self,
+        at: At,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Option<T> {
+        let fault = self.fault(at, what.into(), expected.into());
+        self.faulty(fault)
+    }
+
+    /// Notes that what stands at `at` of the configuration is missing or can't be read.
+    pub fn unreadable(&mut self, at: At, what: impl Into<String>, expected: impl Into<String>) {
+        let fault = self.fault(at, what.into(), expected.into());
+        self.faults.push(LoadFault::Unreadable(fault));
+    }
+
+    /// Notes what is sound, but unwise.
+    pub fn warn(&mut self, at: At, what: impl Into<String>, expected: impl Into<String>) {
+        let fault = self.fault(at, what.into(), expected.into());
+        self.warn_of(fault);
+    }
+
+    /// Notes what is sound, but unwise, in another file.
+    pub fn warn_of(&mut self, warning: Fault) {
+        self.warnings.push(warning);
+    }
+
+    /// The faults and the warnings, in the order in which they were found.
+    pub fn finish(self) -> (Vec<LoadFault>, Vec<Fault>) {
+        (self.faults, self.warnings)
+    }
+
+    fn fault(&self, at: At, what: String, expected: String) -> Fault {
+        Fault {
+            file: self.config.clone(),
+            at,
+            what,
+            expected,
+        }
+    }
+}
+
+/// A file's content, and what the file system says of it.
+pub(super) struct Content {
+    pub(super) content: Vec<u8>,
+    pub(super) metadata: Metadata,
+}
+
+/// Reads a regular file. A pipe or a device could hold the program up for ever.
+pub(super) fn read(path: &Path) -> io::Result<Content> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut content = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other("it is larger than 256 MiB"));
+    }
+    Ok(Content { content, metadata })
+}
+
+fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Fault> {
+    String::from_utf8(bytes).map_err(|error| {
+        let sound = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(error.as_bytes().get(..sound).unwrap_or(&[]));
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        Fault {
+            file: file.to_owned(),
+            at: place(line, column),
+            what: "a byte that is not UTF-8".to_owned(),
+            expected: "UTF-8".to_owned(),
+        }
+    })
+}
+
+fn place(line: usize, column: usize) -> At {
+    let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    At {
+        line: number(line),
+        column: number(column),
+    }
+}
