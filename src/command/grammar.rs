@@ -90,3 +90,26 @@ pub enum ChannelGrammar {
     /// Every argument after the name is a channel; there may be none where the arity allows it.
     Every(ChannelAct),
 }
+
+impl KeyGrammar {
+    /// First key, last key (from the end, if negative) and step, as `COMMAND` tells them to clients: only what stands in one plain
+    /// row at a fixed place; zeros where there is none.
+    pub fn plain_range(self) -> (i64, i64, i64) {
+        let from_to = |first: usize, last: usize| (first as i64, last as i64, 1);
+        match self {
+            Self::None | Self::Counted(_) | Self::XRead | Self::XReadGroup => (0, 0, 0),
+            Self::One(slot) | Self::OneThenCounted(slot, _) => from_to(slot.index, slot.index),
+            Self::Two(one, other) => from_to(one.index, other.index),
+            Self::Run(run) => (run.first as i64, -1 - run.tail as i64, run.step as i64),
+            Self::OneThenRun(slot, run) => (slot.index as i64, -1 - run.tail as i64, 1),
+            Self::Copy => from_to(1, 2),
+            Self::Migrate => from_to(3, 3),
+            Self::Set
+            | Self::ZAdd
+            | Self::BitField
+            | Self::Sort
+            | Self::SortRo
+            | Self::GeoRadius { .. } => from_to(1, 1),
+        }
+    }
+}
