@@ -255,8 +255,11 @@ impl Answer<'_> {
     }
 }
 
+/// Whether a row passes.
+type Filter = Box<dyn Fn(&CommandSpec) -> bool>;
+
 /// The test of `FILTERBY kind value`. An unknown category matches nothing, as in Redis; there are no modules.
-fn filter(kind: &[u8], value: &[u8]) -> Result<Box<dyn Fn(&CommandSpec) -> bool>, String> {
+fn filter(kind: &[u8], value: &[u8]) -> Result<Filter, String> {
     if kind.eq_ignore_ascii_case(b"module") {
         Ok(Box::new(|_| false))
     } else if kind.eq_ignore_ascii_case(b"aclcat") {
