@@ -1,16 +1,16 @@
 //! The shape of a row, and of a request that has found its row.
 
+use super::categories::Categories;
+use super::flags::{Flags, Servers};
+use super::grammar::{ChannelGrammar, KeyGrammar};
 use crate::resp::Request;
 
 /// Number of a row in the table, from 0 without gaps. Sets of commands are bit sets over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u16);
 
-/// A set of ACL categories, one bit each. Source: Redis 7.0 `ACL CAT`; Redis 8.2 and Valkey 9.1 add none to the core rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Categories(pub u32);
-
-/// What a command does with a key. Source: the key specs' ACCESS, INSERT, UPDATE and DELETE flags (POLICY: not RO and RW).
+/// What a command does with a key. Source: the key specs' ACCESS, INSERT, UPDATE and DELETE flags, not RO and RW, because
+/// `INCR` is refused to a user who may only read one pattern and only write another that both match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Looks only whether or what the key is (EXISTS, TYPE, TOUCH): any pattern that matches the key grants it, as in Redis.
@@ -54,12 +54,13 @@ pub enum ChannelAct {
     Leave,
 }
 
-/// What a row without keys lets its caller see (POLICY 7 and 8).
+/// What a row lets its caller see beyond the keys and channels that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
     /// Nothing beyond its own arguments and its own connection: needs no key pattern.
     Own,
-    /// Reads the whole keyspace (KEYS, SCAN, RANDOMKEY, DBSIZE): the selector that grants it must hold `~*` or `%R~*`.
+    /// Reads the whole keyspace or the server (KEYS, SCAN, RANDOMKEY, DBSIZE): the selector that grants it must hold `~*` or
+    /// `%R~*`.
     ReadsAll,
     /// Writes the whole keyspace (FLUSHALL, FLUSHDB, SWAPDB): the selector that grants it must hold `~*`.
     WritesAll,
@@ -72,7 +73,7 @@ pub enum Sight {
 pub enum Gate {
     /// Whoever the rules allow.
     Open,
-    /// Scripts and functions: only users who may touch everything (DESIGN: `+@all` with nothing taken away, `~*`, `&*`).
+    /// Scripts and functions: only users who may touch everything (`+@all` with nothing taken away, `~*`, `&*`).
     FullUser,
     /// Only users marked `operator` (replication, MIGRATE, DEBUG, MODULE, SHUTDOWN, CONFIG SET...).
     Operator,
@@ -93,6 +94,17 @@ pub enum LaneNeed {
     Redwall,
 }
 
+/// Whether a large request of the row may be forwarded before all of it has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    /// No: something that comes late may change the verdict.
+    No,
+    /// Yes: the verdict depends on nothing behind the first argument after the name.
+    AfterFirstArgument,
+    /// As before, but only with exactly three arguments in all, because options would follow (SET).
+    OfThreeArguments,
+}
+
 /// A request together with the row that describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'r> {
@@ -103,22 +115,64 @@ pub struct Call<'r> {
 }
 
 /// One row of the table: a command, or a subcommand of one.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct CommandSpec {
     /// The row's number.
     pub id: CommandId,
     /// Lower-case name; `container|sub` for a subcommand.
     pub name: &'static str,
-    /// Number of arguments, name included; negative: at least that many. Source: `COMMAND`.
+    /// The group of `COMMAND DOCS`: `string`, `sorted-set`...
+    pub group: &'static str,
+    /// Number of arguments, name included; negative: at least that many. Where servers differ, the widest: the backend
+    /// refuses what it doesn't take. Source: `COMMAND`.
     pub arity: i16,
-    /// Categories whose `+@` grants the row: those it has on every supported server that knows it (POLICY 5).
+    /// Single-word properties, those of all supported servers together. Source: `COMMAND`.
+    pub flags: Flags,
+    /// Categories whose `+@` grants the row: those it has on every supported server that knows it.
     pub granted_by: Categories,
-    /// Categories whose `-@` takes the row away: those it has on any supported server (POLICY 5).
+    /// Categories whose `-@` takes the row away: those it has on any supported server.
     pub withdrawn_by: Categories,
+    /// Where its keys are.
+    pub keys: KeyGrammar,
+    /// Where its channels are.
+    pub channels: ChannelGrammar,
     /// What a caller sees.
     pub sight: Sight,
     /// Who may have it forwarded.
     pub gate: Gate,
-    /// The connection that it needs.
+    /// The connection that it needs, judged by the row alone; `lane_need` also looks at the arguments.
     pub lane: LaneNeed,
+    /// Whether it may be forwarded while it arrives.
+    pub streaming: Streaming,
+    /// The supported servers that know the row.
+    pub servers: Servers,
+    /// The container, for a subcommand.
+    pub parent: Option<CommandId>,
+    /// How many subcommands there are; their rows follow this one directly.
+    pub subcommands: u16,
+    /// Length in bytes of the container's name and the bar in `name`; 0 for a command.
+    pub(super) prefix: u8,
+}
+
+impl CommandSpec {
+    /// Whether the row has subcommands (CONFIG, CLIENT, XGROUP...).
+    pub const fn is_container(&self) -> bool {
+        self.subcommands > 0
+    }
+
+    /// The name without its container's: `get` for `config|get`.
+    #[inline]
+    pub const fn short_name(&self) -> &'static str {
+        self.name.split_at(self.prefix as usize).1
+    }
+
+    /// Whether a request of `count` arguments, the name included, has as many as the row wants.
+    pub const fn accepts(&self, count: usize) -> bool {
+        let wanted = self.arity.unsigned_abs() as usize;
+        if self.arity >= 0 {
+            count == wanted
+        } else {
+            count >= wanted
+        }
+    }
 }

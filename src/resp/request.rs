@@ -5,13 +5,14 @@
 pub struct ArgRange {
     /// Offset of the argument's first byte from the request's first byte.
     pub start: u32,
-    /// Length in bytes that have arrived.
+    /// Length in bytes.
     pub len: u32,
 }
 
 /// A request whose bytes are borrowed from the client's buffer: an array of bulk strings, in canonical RESP.
 ///
-/// Whole, unless it is being streamed: then its last argument has only partly arrived, and `announced` may be larger than `len`.
+/// Whole, unless it is being streamed: then only the arguments that have arrived whole are in it, and `announced` is larger
+/// than `len`. Its bytes are then all that has arrived, up to somewhere in the first argument that isn't here.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     bytes: &'a [u8],
