@@ -171,9 +171,9 @@ const WORDS: [&str; 48] = [
     "",
 ];
 
-/// A request for `name`, of which nothing is sure but its first words.
-pub(crate) fn random_request(dice: &mut Dice, name: &str) -> Vec<String> {
-    let mut words: Vec<String> = name.split('|').map(str::to_owned).collect();
+/// A request of which nothing is sure but that its name is one of `names`.
+pub(crate) fn random_request(dice: &mut Dice, names: &[&str]) -> Vec<String> {
+    let mut words: Vec<String> = dice.pick(names).split('|').map(str::to_owned).collect();
     for _ in 0..dice.below(9) {
         words.push(dice.pick(&WORDS).to_owned());
     }
