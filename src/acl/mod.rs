@@ -34,3 +34,6 @@ pub use rule::{
 pub use source::{DenyRule, Identity, RoleSource, UserSource};
 pub use user::{Enabled, NoPass, Operator, Proofs};
 pub use verdict::{Denial, DenialReason, DenialText, Permit, Verdict};
+
+#[cfg(test)]
+mod properties;

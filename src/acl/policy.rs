@@ -5,7 +5,7 @@ use super::selector::Selector;
 use super::source::Identity;
 use super::user::{Enabled, NoPass, Operator, Proofs};
 use super::verdict::{Denial, DenialReason, Permit, Verdict};
-use crate::command::Call;
+use crate::command::{Call, CommandSpec};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -103,6 +103,12 @@ impl User {
     /// Whether operator rows are forwarded for it.
     pub fn operator(&self) -> Operator {
         self.operator
+    }
+
+    /// Whether some request of the row could be allowed: what COMMAND tells a user of. Never a permit.
+    pub fn may_use(&self, row: &CommandSpec) -> bool {
+        let mut selectors = self.selectors.iter();
+        selectors.any(|selector| selector.grants_row(row, self.operator))
     }
 
     /// Whether `other` may do exactly what this user may: the same selectors, compared rule by rule where it counts.

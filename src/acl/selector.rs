@@ -8,7 +8,9 @@ use super::table;
 use super::user::Operator;
 use super::verdict::DenialReason;
 use crate::command::keys::Extracted;
-use crate::command::{self, Access, Call, ChannelAct, ChannelUse, Gate, KeyUse, Sight};
+use crate::command::{
+    self, Access, Call, ChannelAct, ChannelUse, CommandSpec, Gate, KeyUse, Sight,
+};
 
 /// Beginnings of channels on which servers speak to each other, or tell of keys. A forged message on the first moves a
 /// failover; the others show key names of every database, or make clients drop what they have cached.
@@ -142,6 +144,11 @@ impl Selector {
         self.judge_sight(command::sight(call))?;
         self.judge_keys(call)?;
         self.judge_channels(call, operator)
+    }
+
+    /// Whether some request of the row could be granted: what a user is told when it asks for its commands.
+    pub(super) fn grants_row(&self, row: &CommandSpec, operator: Operator) -> bool {
+        self.commands.contains(row.id) && self.judge_gate(row.gate, operator).is_ok()
     }
 
     fn judge_gate(&self, gate: Gate, operator: Operator) -> Result<(), DenialReason> {

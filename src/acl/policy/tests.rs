@@ -509,6 +509,51 @@ fn rights_are_the_same_if_they_grant_the_same_however_they_are_written() {
 }
 
 #[test]
+fn rows_without_a_category_are_granted_by_name_or_all_and_taken_away_by_what_they_do() {
+    let cases = [
+        ("+@all ~*", "VADD a x", ALLOWED),
+        ("+vadd ~*", "VADD a x", ALLOWED),
+        ("+@read +@write +@fast +@slow ~*", "VADD a x", NO_COMMAND),
+        ("+@all -@write ~*", "VADD a x", NO_COMMAND),
+        ("+@all -@write ~*", "VSIM a x", ALLOWED),
+        ("+@all -@read ~*", "VSIM a x", NO_COMMAND),
+        ("+@all -@dangerous ~*", "VADD a x", ALLOWED),
+        ("+@all %R~*", "VSIM a x", key(1)),
+    ];
+    for (rules, request, expected) in cases {
+        assert_eq!(
+            judged(&own(rules), &[], request).0,
+            expected,
+            "{rules}: {request}"
+        );
+    }
+}
+
+#[test]
+fn a_user_is_told_of_the_rows_that_it_could_use() {
+    let compile = |source: UserSource| Policy::compile(1, &[source], &[]).unwrap();
+    let row = |name: &str| command::lookup(name.as_bytes()).unwrap();
+    let cases = [
+        (own("+get (+set ~a)"), "get", true),
+        (own("+get (+set ~a)"), "set", true),
+        (own("+get (+set ~a)"), "del", false),
+        (own("+@all ~* &*"), "eval", true),
+        (own("+@all ~*"), "eval", false),
+        (own("+@all ~* &*"), "config|set", false),
+        (own("+config|get"), "config|get", true),
+        (own("+@all ~* &*"), "script|debug", false),
+    ];
+    for (source, name, expected) in cases {
+        let policy = compile(source);
+        assert_eq!(
+            policy.user("bob").unwrap().may_use(row(name)),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn every_row_has_room_in_a_set_of_commands() {
     let most = crate::acl::table::rows()
         .iter()
