@@ -75,7 +75,7 @@ const CHANNELS: [&str; 8] = [
 ];
 
 /// Sets of rules that people write.
-pub(crate) const WRITTEN_RULES: [&str; 14] = [
+pub(crate) const WRITTEN_RULES: [&str; 15] = [
     "+@all ~* &*",
     "+@all ~a:* &a:*",
     "+@all -@dangerous ~* &*",
@@ -89,6 +89,8 @@ pub(crate) const WRITTEN_RULES: [&str; 14] = [
     "+@read +@connection +@transaction -@dangerous +sort_ro +info +time +command %R~* resetchannels",
     "+@read +@write +@connection +@transaction +@pubsub +@blocking -@dangerous -function +info +sort +sort_ro +time +command \
      +eval +evalsha +eval_ro +evalsha_ro +fcall +fcall_ro +script|load +script|exists ~* &*",
+    "+@read +@write +@connection +@transaction +@pubsub +@blocking -@dangerous -function +info +time +eval +evalsha \
+     +script|load +script|exists ~a* resetchannels &a*",
     "+@all -client +client|id -config|set ~* &a:*",
     "+@pubsub &a:* ~a:* (+@pubsub &*)",
 ];

@@ -2,6 +2,7 @@
 
 use crate::{Origin, Ours, Pair};
 use redwall::acl::DenialReason;
+use redwall::command::flags::bits;
 use redwall::command::{self, Categories};
 
 /// Whether the server's leave and Redwall's denial of one request differ for a reason that was meant.
@@ -20,7 +21,11 @@ pub(crate) fn is_listed(pair: &Pair<'_>) -> bool {
             | DenialReason::ReservedChannel { .. } => true,
             // Only senseless requests are ambiguous; none that a server would run is.
             DenialReason::AmbiguousKeys => pair.origin == Origin::Made,
-            DenialReason::Command => is_always_granted(command) || categories_differ(pair, command),
+            DenialReason::Command => {
+                is_always_granted(command)
+                    || is_of_a_module(command)
+                    || categories_differ(pair, command)
+            }
             DenialReason::Key { .. } => needs_more_of_a_key(command),
             DenialReason::Operator | DenialReason::Channel { .. } | DenialReason::Stale => false,
         },
@@ -30,6 +35,11 @@ pub(crate) fn is_listed(pair: &Pair<'_>) -> bool {
 /// Servers allow these to everybody; Redwall answers them before it asks the policy.
 fn is_always_granted(command: &str) -> bool {
     ["auth", "hello", "quit", "reset"].contains(&command)
+}
+
+/// Servers give rows of modules no category, so that `-@write` leaves VADD; here it doesn't.
+fn is_of_a_module(command: &str) -> bool {
+    command::lookup(command.as_bytes()).is_some_and(|row| row.flags.has(bits::MODULE))
 }
 
 /// A category in the rules grants the row on this server and not on all, or takes it away on another.
