@@ -2,6 +2,7 @@
 
 use super::rule::{Change, RightRule};
 use super::table;
+use crate::command::flags::bits;
 use crate::command::{Categories, CommandId, CommandSpec};
 
 /// Rows that a set has room for. A row beyond it is in no set: never granted.
@@ -61,11 +62,11 @@ pub(super) fn touch(rule: &RightRule, row: &'static CommandSpec) -> Option<Chang
         RightRule::Category(Change::Grant, category) => {
             has(row.granted_by, category.bit).then_some(Change::Grant)
         }
-        // What Redis takes away from a container it takes away from all its subcommands.
         RightRule::Category(Change::Withdraw, category) => {
             let container = table::container(row);
-            let withdrawn = has(row.withdrawn_by, category.bit)
-                || container.is_some_and(|row| has(row.withdrawn_by, category.bit));
+            // What Redis takes away from a container it takes away from all its subcommands.
+            let withdrawn = takes_away(category.bit, row)
+                || container.is_some_and(|row| takes_away(category.bit, row));
             withdrawn.then_some(Change::Withdraw)
         }
         RightRule::Command(change, named) => {
@@ -80,6 +81,16 @@ pub(super) fn touch(rule: &RightRule, row: &'static CommandSpec) -> Option<Chang
         | RightRule::ResetChannels
         | RightRule::Channels(_) => None,
     }
+}
+
+/// Whether `-@category` takes the row away. Rows of modules have no category on any server, so that `+@all -@write` would leave
+/// VADD; for them the flags say what they do.
+fn takes_away(category: Categories, row: &CommandSpec) -> bool {
+    let by_flag = |flag, own: Categories| row.flags.has(flag) && has(own, category);
+    has(row.withdrawn_by, category)
+        || row.flags.has(bits::MODULE)
+            && (by_flag(bits::WRITE, Categories::WRITE)
+                || by_flag(bits::READONLY, Categories::READ))
 }
 
 fn has(set: Categories, bit: Categories) -> bool {

@@ -409,3 +409,6 @@ impl<'a> Roles<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

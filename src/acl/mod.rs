@@ -5,6 +5,7 @@
 pub mod aclfile;
 mod command_set;
 mod compile;
+mod denial_log;
 mod explain;
 mod glob;
 mod password;
@@ -19,6 +20,7 @@ mod user;
 mod verdict;
 
 pub use compile::PolicyFault;
+pub use denial_log::{DenialLog, LogEntry, LogEvent, LoggedReason};
 pub use explain::{Explanation, SelectorName, Step};
 pub use glob::{Glob, GlobFault};
 pub use password::{NotAHash, PasswordHash};
@@ -32,3 +34,6 @@ pub use rule::{
 pub use source::{DenyRule, Identity, RoleSource, UserSource};
 pub use user::{Enabled, NoPass, Operator, Proofs};
 pub use verdict::{Denial, DenialReason, DenialText, Permit, Verdict};
+
+#[cfg(test)]
+mod properties;

@@ -5,7 +5,7 @@ use super::selector::Selector;
 use super::source::Identity;
 use super::user::{Enabled, NoPass, Operator, Proofs};
 use super::verdict::{Denial, DenialReason, Permit, Verdict};
-use crate::command::{Call, Gate};
+use crate::command::{Call, CommandSpec};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,7 +62,6 @@ impl Policy {
         if user.generation != self.generation {
             return Err(DenialReason::Stale);
         }
-        gate_for(user.operator, call.spec.gate)?;
         let mut nearest = DenialReason::Command;
         for selector in &user.selectors {
             match selector.judge(call, user.operator) {
@@ -72,16 +71,6 @@ impl Policy {
             }
         }
         Err(nearest)
-    }
-}
-
-/// What no rule can give.
-pub(super) fn gate_for(operator: Operator, gate: Gate) -> Result<(), DenialReason> {
-    match (gate, operator) {
-        (Gate::Never, Operator::Yes | Operator::No) => Err(DenialReason::Never),
-        (Gate::Operator, Operator::No) => Err(DenialReason::Operator),
-        (Gate::Operator, Operator::Yes)
-        | (Gate::Open | Gate::FullUser, Operator::Yes | Operator::No) => Ok(()),
     }
 }
 
@@ -116,6 +105,12 @@ impl User {
         self.operator
     }
 
+    /// Whether some request of the row could be allowed: what COMMAND tells a user of. Never a permit.
+    pub fn may_use(&self, row: &CommandSpec) -> bool {
+        let mut selectors = self.selectors.iter();
+        selectors.any(|selector| selector.grants_row(row, self.operator))
+    }
+
     /// Whether `other` may do exactly what this user may: the same selectors, compared rule by rule where it counts.
     ///
     /// Generations, passwords and the wording of rules don't count.
@@ -123,3 +118,6 @@ impl User {
         self.operator == other.operator && self.selectors == other.selectors
     }
 }
+
+#[cfg(test)]
+mod tests;

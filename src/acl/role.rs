@@ -292,3 +292,88 @@ fn check_place(text: &str, at: usize) -> Result<(), RoleFault> {
         .then_some(())
         .ok_or(RoleFault::VariableOutsidePattern { at })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::rule::RuleFaultKind;
+
+    fn value_fault(rules: &str, prefix: Option<&str>) -> Option<ValueFault> {
+        match RoleRules::parse(rules).unwrap().for_prefix(prefix) {
+            Ok(_) => None,
+            Err(ExpandFault::Value(fault)) => Some(fault),
+            Err(ExpandFault::Rules(faults)) => panic!("{faults:?}"),
+        }
+    }
+
+    #[test]
+    fn every_built_in_role_is_made_of_legal_rules() {
+        for (name, rules) in BUILT_IN {
+            assert_eq!(RoleRules::parse(rules).err(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_widen_the_pattern_that_it_fills() {
+        let cases = [
+            ("~{prefix}:*", Some("app"), None),
+            ("~{prefix}:*", None, Some(ValueFault::Missing)),
+            ("~{prefix}:*", Some(""), Some(ValueFault::Empty)),
+            ("~{prefix}:*", Some("a:b"), Some(ValueFault::Character)),
+            ("~{prefix}:*", Some("a*"), Some(ValueFault::Character)),
+            ("~{prefix}:*", Some("a b"), Some(ValueFault::Character)),
+            ("~{prefix}:*", Some("\u{e9}"), Some(ValueFault::Character)),
+            ("~{prefix}-*", Some("a-b"), Some(ValueFault::HoldsNext('-'))),
+            ("~{prefix}-*", Some("ab"), None),
+            ("~{prefix} +get", Some("ab"), None),
+            ("+get", None, None),
+        ];
+        for (rules, prefix, expected) in cases {
+            assert_eq!(
+                value_fault(rules, prefix),
+                expected,
+                "{rules} with {prefix:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn doubled_braces_are_literal_and_single_ones_are_faults() {
+        let list = RoleRules::parse("~{{user}}:{prefix}:*")
+            .unwrap()
+            .for_prefix(Some("a"))
+            .unwrap();
+        let whole = RuleList::parse(b"~{user}:a:*", Vocabulary::Rights).unwrap();
+        assert_eq!(list.rules()[0].rule, whole.rules()[0].rule);
+        let cases = [
+            ("~{user}:*", RoleFault::UnknownVariable { at: 1 }),
+            ("~a{", RoleFault::SingleBrace { at: 2 }),
+            ("~a}b", RoleFault::SingleBrace { at: 2 }),
+            ("+{prefix}", RoleFault::VariableOutsidePattern { at: 1 }),
+            (
+                "+get %{prefix}~a",
+                RoleFault::VariableOutsidePattern { at: 6 },
+            ),
+            (
+                "~{prefix}{prefix}",
+                RoleFault::VariableAfterVariable { at: 1 },
+            ),
+        ];
+        for (rules, fault) in cases {
+            assert_eq!(RoleRules::parse(rules), Err(vec![fault]), "{rules}");
+        }
+    }
+
+    #[test]
+    fn a_fault_after_braces_and_variables_is_placed_in_the_text_as_written() {
+        let faults = RoleRules::parse("~{{a}}:{prefix}* +nosuch").unwrap_err();
+        let at = "~{{a}}:{prefix}* ".len();
+        assert_eq!(
+            faults,
+            [RoleFault::Rule(RuleFault {
+                at,
+                kind: RuleFaultKind::UnknownCommand
+            })]
+        );
+    }
+}

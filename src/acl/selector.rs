@@ -7,8 +7,10 @@ use super::rule::{Change, KeyRight, RightRule};
 use super::table;
 use super::user::Operator;
 use super::verdict::DenialReason;
-use crate::command::spec::ChannelAct;
-use crate::command::{Access, Call, ChannelUse, Gate, KeyUse, Sight};
+use crate::command::keys::Extracted;
+use crate::command::{
+    self, Access, Call, ChannelAct, ChannelUse, CommandSpec, Gate, KeyUse, Sight,
+};
 
 /// Beginnings of channels on which servers speak to each other, or tell of keys. A forged message on the first moves a
 /// failover; the others show key names of every database, or make clients drop what they have cached.
@@ -132,23 +134,29 @@ impl Selector {
     /// Whether the selector grants the request.
     ///
     /// # Errors
-    /// What is missing first, in the order command, sight, keys, channels.
+    /// What is missing first, in the order command, gate, sight, keys, channels.
     #[inline]
     pub(super) fn judge(&self, call: &Call<'_>, operator: Operator) -> Result<(), DenialReason> {
         if !self.commands.contains(call.spec.id) {
             return Err(DenialReason::Command);
         }
-        self.judge_gate(call.spec.gate)?;
-        self.judge_sight(table::sight(call))?;
+        self.judge_gate(table::gate(call), operator)?;
+        self.judge_sight(command::sight(call))?;
         self.judge_keys(call)?;
         self.judge_channels(call, operator)
     }
 
-    fn judge_gate(&self, gate: Gate) -> Result<(), DenialReason> {
-        match gate {
-            // The latter two are judged per user, before any selector.
-            Gate::Open | Gate::Operator | Gate::Never => Ok(()),
-            Gate::FullUser => {
+    /// Whether some request of the row could be granted: what a user is told when it asks for its commands.
+    pub(super) fn grants_row(&self, row: &CommandSpec, operator: Operator) -> bool {
+        self.commands.contains(row.id) && self.judge_gate(row.gate, operator).is_ok()
+    }
+
+    fn judge_gate(&self, gate: Gate, operator: Operator) -> Result<(), DenialReason> {
+        match (gate, operator) {
+            (Gate::Open, Operator::Yes | Operator::No) | (Gate::Operator, Operator::Yes) => Ok(()),
+            (Gate::Operator, Operator::No) => Err(DenialReason::Operator),
+            (Gate::Never, Operator::Yes | Operator::No) => Err(DenialReason::Never),
+            (Gate::FullUser, Operator::Yes | Operator::No) => {
                 let Reach {
                     commands,
                     keys,
@@ -179,7 +187,7 @@ impl Selector {
     /// Finds the keys even where all are granted: a request whose keys can't be told is granted to nobody.
     #[inline]
     fn judge_keys(&self, call: &Call<'_>) -> Result<(), DenialReason> {
-        table::each_key(call, |key| {
+        let Extracted { all_keys_read } = table::each_key(call, |key| {
             let KeyUse { index, access } = key;
             let bytes = call.request.arg(index).ok_or(DenialReason::AmbiguousKeys)?;
             if self.reach.keys || self.keys.iter().any(|own| own.grants(bytes, access)) {
@@ -187,7 +195,11 @@ impl Selector {
             } else {
                 Err(DenialReason::Key { argument: index })
             }
-        })
+        })?;
+        if all_keys_read && !self.reads_all_keys() {
+            return Err(DenialReason::ReadsAllKeys);
+        }
+        Ok(())
     }
 
     #[inline]

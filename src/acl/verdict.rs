@@ -124,9 +124,9 @@ impl DenialReason {
     /// How near to being allowed: Redis tells of the selector that got furthest, commands before keys before channels.
     pub(super) fn rank(self) -> (u8, usize) {
         match self {
-            Self::Never | Self::Operator | Self::Stale => (0, 0), // Judged before any selector.
+            Self::Stale => (0, 0), // Judged before any selector.
             Self::Command => (1, 0),
-            Self::Script => (2, 0),
+            Self::Never | Self::Operator | Self::Script => (2, 0),
             Self::ReadsAllKeys | Self::WritesAllKeys | Self::SeesAllChannels => (3, 0),
             Self::AmbiguousKeys => (4, 0),
             Self::Key { argument } => (5, argument),

@@ -75,7 +75,7 @@ const CHANNELS: [&str; 8] = [
 ];
 
 /// Sets of rules that people write.
-pub(crate) const WRITTEN_RULES: [&str; 14] = [
+pub(crate) const WRITTEN_RULES: [&str; 15] = [
     "+@all ~* &*",
     "+@all ~a:* &a:*",
     "+@all -@dangerous ~* &*",
@@ -89,6 +89,8 @@ pub(crate) const WRITTEN_RULES: [&str; 14] = [
     "+@read +@connection +@transaction -@dangerous +sort_ro +info +time +command %R~* resetchannels",
     "+@read +@write +@connection +@transaction +@pubsub +@blocking -@dangerous -function +info +sort +sort_ro +time +command \
      +eval +evalsha +eval_ro +evalsha_ro +fcall +fcall_ro +script|load +script|exists ~* &*",
+    "+@read +@write +@connection +@transaction +@pubsub +@blocking -@dangerous -function +info +time +eval +evalsha \
+     +script|load +script|exists ~a* resetchannels &a*",
     "+@all -client +client|id -config|set ~* &a:*",
     "+@pubsub &a:* ~a:* (+@pubsub &*)",
 ];
@@ -171,9 +173,9 @@ const WORDS: [&str; 48] = [
     "",
 ];
 
-/// A request for `name`, of which nothing is sure but its first words.
-pub(crate) fn random_request(dice: &mut Dice, name: &str) -> Vec<String> {
-    let mut words: Vec<String> = name.split('|').map(str::to_owned).collect();
+/// A request of which nothing is sure but that its name is one of `names`.
+pub(crate) fn random_request(dice: &mut Dice, names: &[&str]) -> Vec<String> {
+    let mut words: Vec<String> = dice.pick(names).split('|').map(str::to_owned).collect();
     for _ in 0..dice.below(9) {
         words.push(dice.pick(&WORDS).to_owned());
     }

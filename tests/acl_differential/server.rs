@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Every server that there is: those in `.servers/`, and Debian's.
 pub(crate) fn installed() -> Vec<PathBuf> {
@@ -55,7 +56,10 @@ impl Server {
     /// Starts `binary` and waits until it says that it is ready.
     pub(crate) fn start(binary: &Path) -> Self {
         let name = binary.file_name().unwrap().to_string_lossy().into_owned();
-        let folder = std::env::temp_dir().join(format!("redwall-{}-{name}", std::process::id()));
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("redwall-acl-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let socket = folder.join("socket");
         let mut child = Command::new(binary)

@@ -196,7 +196,7 @@ fn commands(change: Change, name: &[u8]) -> Parsed<RightRule> {
     }
     Err(match name.iter().position(|byte| *byte == b'|') {
         Some(bar) => match table::row(&name[..bar]) {
-            Some(row) if table::is_container(row) => RuleFaultKind::UnknownSubcommand,
+            Some(row) if row.is_container() => RuleFaultKind::UnknownSubcommand,
             Some(_) => RuleFaultKind::FirstArgument,
             None => RuleFaultKind::UnknownCommand,
         },
