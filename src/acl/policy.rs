@@ -105,6 +105,11 @@ impl User {
         self.operator
     }
 
+    /// Whether it may read every key: what the whole of INFO tells of is no secret to it.
+    pub fn reads_all_keys(&self) -> bool {
+        self.selectors.iter().any(|selector| selector.reads_all())
+    }
+
     /// Whether some request of the row could be allowed: what COMMAND tells a user of. Never a permit.
     pub fn may_use(&self, row: &CommandSpec) -> bool {
         let mut selectors = self.selectors.iter();

@@ -131,6 +131,11 @@ impl Selector {
         self.reach.commands = false;
     }
 
+    /// Whether it lets every key be read.
+    pub(super) fn reads_all(&self) -> bool {
+        self.reach.keys || self.reach.keys_to_read
+    }
+
     /// Whether the selector grants the request.
     ///
     /// # Errors

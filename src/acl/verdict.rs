@@ -104,20 +104,40 @@ impl Denial {
 }
 
 impl DenialReason {
+    /// All labels, in the order of their index.
+    pub const LABELS: [&str; 11] = [
+        "command",
+        "never",
+        "operator",
+        "script",
+        "keyspace",
+        "channels",
+        "ambiguous",
+        "key",
+        "channel",
+        "reserved_channel",
+        "stale",
+    ];
+
     /// A short word for metrics: one of a fixed, small set.
     pub fn label(self) -> &'static str {
+        Self::LABELS[self.index()]
+    }
+
+    /// The label's place among [`Self::LABELS`], for counters.
+    pub fn index(self) -> usize {
         match self {
-            Self::Command => "command",
-            Self::Never => "never",
-            Self::Operator => "operator",
-            Self::Script => "script",
-            Self::ReadsAllKeys | Self::WritesAllKeys => "keyspace",
-            Self::SeesAllChannels => "channels",
-            Self::AmbiguousKeys => "ambiguous",
-            Self::Key { .. } => "key",
-            Self::Channel { .. } => "channel",
-            Self::ReservedChannel { .. } => "reserved-channel",
-            Self::Stale => "stale",
+            Self::Command => 0,
+            Self::Never => 1,
+            Self::Operator => 2,
+            Self::Script => 3,
+            Self::ReadsAllKeys | Self::WritesAllKeys => 4,
+            Self::SeesAllChannels => 5,
+            Self::AmbiguousKeys => 6,
+            Self::Key { .. } => 7,
+            Self::Channel { .. } => 8,
+            Self::ReservedChannel { .. } => 9,
+            Self::Stale => 10,
         }
     }
 

@@ -1,5 +1,5 @@
-//! An accepted connection's TLS: which certificate Redwall shows, whether the client's is to be believed, and whom it
-//! proves. Judges bytes that rustls hands over; owns no socket and reads no file.
+//! An accepted connection: its socket, its TLS driven by hand, its output buffer; which certificate Redwall shows, whether the
+//! client's is to be believed, and whom it proves. Never looks at what the plaintext says, and reads no file.
 
 pub mod authority;
 mod crl;
@@ -7,6 +7,8 @@ pub mod fault;
 pub mod identity;
 pub mod resolver;
 pub mod revocation;
+pub mod tls;
+pub mod transport;
 pub mod verifier;
 
 #[cfg(test)]
@@ -15,4 +17,6 @@ pub(crate) mod testing;
 pub use fault::{HandshakeFault, VerifyFault};
 pub use identity::{CertificateFacts, IdentityFault};
 pub use resolver::ServerCertificates;
+pub use tls::{Tls, TlsFault};
+pub use transport::{Client, ClientFault, Received};
 pub use verifier::{ClientVerifier, Demand, Seen, Trusted, take_seen};

@@ -60,8 +60,8 @@ pub fn may_stream(call: &Call<'_>) -> Option<Streamable> {
         Streaming::OfThreeArguments if call.request.announced() != 3 => return None,
         Streaming::OfThreeArguments | Streaming::AfterFirstArgument => 2,
     };
-    // The argument behind the key has begun, so the key is whole.
-    (call.request.len() > free_from).then_some(Streamable { free_from })
+    // Arguments are recorded when they are whole, so the key is.
+    (call.request.len() >= free_from).then_some(Streamable { free_from })
 }
 
 fn has_word(request: &Request<'_>, word: &[u8]) -> bool {

@@ -13,7 +13,7 @@ pub enum BackendAddress {
         /// The port, never 0.
         port: u16,
     },
-    /// A Unix socket, by its absolute path.
+    /// A Unix socket, by its path; not absolute: relative to the folder of the configuration file.
     Unix(PathBuf),
 }
 
@@ -76,8 +76,8 @@ pub(crate) fn parse(text: &str) -> Result<BackendUrl, UrlFault> {
 }
 
 fn unix(path: &str) -> Result<BackendUrl, UrlFault> {
-    if !path.starts_with('/') || path.len() < 2 {
-        return Err(("has no absolute path", "\"unix:///PATH/OF/SOCKET\""));
+    if path.is_empty() || path.ends_with('/') {
+        return Err(("has no path of a socket", "\"unix:///PATH/OF/SOCKET\""));
     }
     let path = percent_decode(path).ok_or((
         "has a `%` that is not followed by two hexadecimal digits",
@@ -246,8 +246,7 @@ mod tests {
             ("redis://", "has a host that can't be read"),
             ("redis://a b", "has a host that can't be read"),
             ("redis://a..b", "has a host that can't be read"),
-            ("unix://run/redis.sock", "has no absolute path"),
-            ("unix:///", "has no absolute path"),
+            ("unix:///", "has no path of a socket"),
         ];
         for (text, what) in cases {
             assert_eq!(parse(text).map_err(|(what, _)| what), Err(what), "{text}");

@@ -5,6 +5,7 @@ use super::name::{Name, UserName, name};
 use super::position::Placed;
 use super::suggest::one_of;
 use super::tls::{ClientCa, ClientCertificates, Tls};
+use crate::admission::certificate::Pattern;
 
 pub(crate) const USER_CERTIFICATE: Section = Section {
     path: "[[database.users.NAME.certificates]]",
@@ -79,6 +80,14 @@ impl Template {
         let next = self.after.chars().next();
         let sound = user.chars().all(|c| allowed(c) && Some(c) != next);
         if sound { UserName::parse(user) } else { None }
+    }
+
+    /// The same, as the mapping rules want it.
+    pub fn pattern(&self) -> Pattern {
+        Pattern::Template {
+            prefix: self.before.clone(),
+            suffix: self.after.clone(),
+        }
     }
 
     /// The template as it was written.

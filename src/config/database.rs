@@ -1,6 +1,7 @@
 //! `[[database]]`: a named endpoint with its own listeners, admission, TLS, users and backend.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::admission::Admission;
 use super::backend::Backend;
@@ -9,7 +10,6 @@ use super::document::{Section, Table, Value, each};
 use super::limits::{ConnectionLimits, Limits};
 use super::name::{Name, name};
 use super::network::{listen_list, said_twice};
-use super::order;
 use super::position::{At, Placed};
 use super::reference::{FileRef, file};
 use super::role::RoleNames;
@@ -114,9 +114,8 @@ impl Database {
         let agreed = listeners
             .as_ref()
             .and_then(|listeners| listeners.agree(&table, &tls));
-        let ordered = order::database(&table);
         let (listeners, users) = (listeners?, users?);
-        agreed.and(ordered)?;
+        agreed?;
         Some(Self {
             name: name?,
             at: table.at,
@@ -143,6 +142,12 @@ impl Database {
             Trust::new(tls),
             self.plaintext_listen.len(),
         )
+    }
+
+    /// One deadline for accept, handshake and login together.
+    pub fn login_timeout(&self) -> Duration {
+        let tls = self.tls.as_ref();
+        tls.map_or(Duration::from_secs(10), |tls| tls.handshake_timeout)
     }
 
     /// The user of this name, if the configuration has it.

@@ -344,36 +344,6 @@ impl<'d> Value<'d> {
         Some(named.collect())
     }
 
-    /// The last place at which the value, or a key in it, begins.
-    pub(crate) fn last_at(&self) -> At {
-        let inner = |value| Self::new(self.name, value, self.document).last_at();
-        let last = match self.value {
-            DeValue::Table(entries) => {
-                let key_at = |key: &Spanned<_>| self.document.source.at(key.span().start);
-                let entries = entries.iter();
-                entries
-                    .map(|(key, value)| key_at(key).max(inner(value)))
-                    .max()
-            }
-            DeValue::Array(items) => items.iter().map(inner).max(),
-            DeValue::String(_)
-            | DeValue::Integer(_)
-            | DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_) => None,
-        };
-        last.unwrap_or_else(|| self.at())
-    }
-
-    /// Where `key` stands in the value, if that is a table that has it.
-    pub(crate) fn inner_at(&self, key: &str) -> Option<At> {
-        let DeValue::Table(entries) = self.value else {
-            return None;
-        };
-        let (key, _) = entries.get_key_value(key)?;
-        Some(self.document.source.at(key.span().start))
-    }
-
     /// The string's own characters in the file, without its quotes, if it is written there as it reads.
     pub(crate) fn written_as_it_reads(&self) -> Option<At> {
         let text = self.as_text()?;

@@ -10,6 +10,7 @@ pub(crate) const LIMITS: Section = Section {
     keys: &[
         "max_request",
         "max_value",
+        "max_uploads",
         "max_in_flight",
         "max_subscriptions",
         "output_soft_limit",
@@ -71,6 +72,9 @@ pub struct Limits {
     pub max_request: ByteSize,
     /// Largest argument that is passed on while it arrives (Redis: `proto-max-bulk-len`).
     pub max_value: ByteSize,
+    /// Bytes of requests that are passed on while they arrive, announced ones counted, of all clients together: a server sets the
+    /// announced length aside at once.
+    pub max_uploads: ByteSize,
     /// Most requests that wait for their replies; more are read only when replies have come.
     pub max_in_flight: u32,
     /// Most channels and patterns that one client is subscribed to.
@@ -88,10 +92,11 @@ impl Default for Limits {
         Self {
             max_request: ByteSize::mebibytes(64),
             max_value: ByteSize::mebibytes(512),
+            max_uploads: ByteSize::mebibytes(1_024),
             max_in_flight: 1_024,
             max_subscriptions: 10_000,
             output_soft_limit: ByteSize::mebibytes(1),
-            output_hard_limit: ByteSize::mebibytes(64),
+            output_hard_limit: ByteSize::mebibytes(128),
             output_timeout: Duration::from_secs(60),
         }
     }
@@ -109,6 +114,11 @@ impl Limits {
         let count = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
         let max_request = bytes("max_request", default.max_request, MOST);
         let max_value = bytes("max_value", default.max_value, MAX_VALUE);
+        let max_uploads = bytes(
+            "max_uploads",
+            default.max_uploads,
+            ByteSize::mebibytes(1 << 20),
+        );
         let max_in_flight = count("max_in_flight", default.max_in_flight);
         let max_subscriptions = count("max_subscriptions", default.max_subscriptions);
         let soft = bytes("output_soft_limit", default.output_soft_limit, MOST);
@@ -121,6 +131,7 @@ impl Limits {
         Some(Self {
             max_request: max_request?,
             max_value: max_value?,
+            max_uploads: max_uploads?,
             max_in_flight: max_in_flight?,
             max_subscriptions: max_subscriptions?,
             output_soft_limit,

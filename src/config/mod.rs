@@ -15,7 +15,6 @@ mod fault;
 mod limits;
 mod name;
 mod network;
-mod order;
 mod overlap;
 mod position;
 mod print;
@@ -104,10 +103,9 @@ impl Config {
         let log = table.or("log", Log::default(), Log::parse);
         let (roles, names) = roles(table)?;
         let databases = database::databases(table, &names);
-        let ordered = order::file(table);
         let (status, databases) = (status?, databases?);
         let apart = overlap::check(table, &status, &databases);
-        ordered.and(apart)?;
+        apart?;
         Some(Self {
             file: file.to_owned(),
             server: server?,

@@ -8,8 +8,7 @@ use super::document::Value;
 use super::position::Placed;
 
 const NETWORK: &str = "a network such as \"10.0.0.0/8\" or \"2001:db8::/32\", or a single address";
-const LISTEN: &str =
-    "an address with a port from 1 to 65535, such as \"0.0.0.0:6379\" or \"[::]:6379\"";
+const LISTEN: &str = "an address with a port, such as \"0.0.0.0:6379\" or \"[::]:6379\"";
 
 /// Why a text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +83,6 @@ pub(crate) fn listen(value: &Value<'_>) -> Option<Placed<SocketAddr>> {
     let Ok(address) = value.text(LISTEN)?.parse::<SocketAddr>() else {
         return value.refuse("is not an address to listen on", LISTEN);
     };
-    if address.port() == 0 {
-        return value.refuse("has port 0", LISTEN);
-    }
     let canonical = SocketAddr::new(address.ip().to_canonical(), address.port());
     if canonical.ip() != address.ip() {
         let what = "is an IPv4 address written as IPv6";

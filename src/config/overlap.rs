@@ -52,7 +52,8 @@ pub(crate) fn check(table: &Table<'_>, status: &Status, databases: &[Database]) 
 /// `[::]` takes IPv4 too, unless `0.0.0.0` stands beside it in the same database: then it is for IPv6 alone.
 fn overlap(one: &Claim, other: &Claim) -> bool {
     let (a, b) = (one.address.value, other.address.value);
-    if a.port() != b.port() {
+    // Port 0 is whichever port is free.
+    if a.port() != b.port() || a.port() == 0 {
         return false;
     }
     match (a.ip(), b.ip()) {

@@ -225,6 +225,7 @@ fn print_limits(out: &mut Printer, limits: &Limits) {
     let Limits {
         max_request,
         max_value,
+        max_uploads,
         max_in_flight,
         max_subscriptions,
         output_soft_limit,
@@ -234,6 +235,7 @@ fn print_limits(out: &mut Printer, limits: &Limits) {
     out.table("[database.limits]");
     out.key("max_request", quoted(max_request));
     out.key("max_value", quoted(max_value));
+    out.key("max_uploads", quoted(max_uploads));
     out.key("max_in_flight", max_in_flight);
     out.key("max_subscriptions", max_subscriptions);
     out.key("output_soft_limit", quoted(output_soft_limit));

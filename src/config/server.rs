@@ -138,6 +138,19 @@ pub enum LogLevel {
     Trace,
 }
 
+impl LogLevel {
+    /// The level's name, as log filters take it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {

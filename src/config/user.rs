@@ -4,7 +4,6 @@ use super::certificate_name::{CertificateName, Trust, exact};
 use super::database::Acl;
 use super::document::{Section, Table, Value, each};
 use super::name::{Name, UserName, user_name};
-use super::order;
 use super::position::Placed;
 use super::reference::{PasswordSource, passwords};
 use super::role::{PREFIX_VARIABLE, RoleNames, role_list};
@@ -110,8 +109,7 @@ impl User {
         let known = around.roles.refuse_unknown(&table, &roles);
         let prefixed = prefix_agrees(&table, around.roles, &roles, prefix.as_ref());
         let proofs = proofs?;
-        let ordered = order::user(&table, &proofs.keys(), around.templates);
-        known.and(prefixed).and(ordered)?;
+        known.and(prefixed)?;
         Some(Self {
             name: name?,
             enabled: enabled?,
@@ -173,17 +171,6 @@ struct Proofs {
 }
 
 impl Proofs {
-    /// The keys that hold a proof.
-    fn keys(&self) -> Vec<&'static str> {
-        let keys = [
-            ("passwords", !self.passwords.is_empty()),
-            ("nopass", self.nopass),
-            ("certificates", !self.certificates.is_empty()),
-        ];
-        let held = keys.into_iter().filter(|(_, held)| *held);
-        held.map(|(key, _)| key).collect()
-    }
-
     fn parse(table: &Table<'_>, around: Surroundings<'_>) -> Option<Self> {
         let passwords = table.or("passwords", Vec::new(), passwords);
         let nopass = table.or("nopass", false, Value::flag);

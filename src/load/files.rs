@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::fault::LoadFault;
+use super::transport::Remark;
 use crate::config::{At, Config, Fault, FileRef};
 
 /// Largest file that is read: a revocation list of a million entries is 40 MB.
@@ -35,6 +36,7 @@ pub struct Files {
     config: PathBuf,
     faults: Vec<LoadFault>,
     warnings: Vec<Fault>,
+    remarks: Vec<Remark>,
 }
 
 impl Files {
@@ -44,6 +46,7 @@ impl Files {
             config: config.file.clone(),
             faults: Vec::new(),
             warnings: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 
@@ -115,9 +118,14 @@ impl Files {
         self.warnings.push(warning);
     }
 
-    /// The faults and the warnings, in the order in which they were found.
-    pub fn finish(self) -> (Vec<LoadFault>, Vec<Fault>) {
-        (self.faults, self.warnings)
+    /// Notes what else there is to say.
+    pub(super) fn remark(&mut self, remark: Remark) {
+        self.remarks.push(remark);
+    }
+
+    /// The faults, the warnings and the remarks, in the order in which they were found.
+    pub fn finish(self) -> (Vec<LoadFault>, Vec<Fault>, Vec<Remark>) {
+        (self.faults, self.warnings, self.remarks)
     }
 
     fn fault(&self, at: At, what: String, expected: String) -> Fault {

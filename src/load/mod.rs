@@ -4,6 +4,7 @@
 //! be there the next time; a file whose text is faulty stays so until somebody changes it. The two are kept apart, because
 //! they end the program with different codes.
 
+mod assemble;
 pub mod backend_tls;
 mod fault;
 mod files;
@@ -15,10 +16,13 @@ mod secrets;
 pub mod tls;
 pub mod tls_check;
 pub mod tls_fault;
+mod transport;
 
+pub use assemble::{Loaded, load};
 pub use fault::{LoadFault, exit_code};
 pub use files::{Files, read_config};
 pub use networks::Networks;
+pub use transport::Remark;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,270 @@
+//! Dialling and logging in: resolve, connect to each address in turn, TLS, HELLO with the service user, SELECT.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::stream::Stream;
+use crate::resp::decode::{self, Value};
+use crate::resp::{Protocol, encode};
+use crate::snapshot::{BackendAddress, BackendTarget, BackendTls};
+
+/// A backend's answer to HELLO or SELECT is small; more than this isn't one.
+const MAX_LOGIN_REPLY: usize = 64 * 1024;
+
+/// What a backend says of itself at login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// `redis` or `valkey`.
+    pub server: String,
+    /// Its version.
+    pub version: String,
+    /// `master` or `replica`.
+    pub role: String,
+}
+
+/// A connection that is logged in.
+#[derive(Debug)]
+pub struct Connected {
+    /// The stream; nothing is outstanding on it.
+    pub stream: Stream,
+    /// The protocol that was agreed on.
+    pub protocol: Protocol,
+    /// What the backend says of itself.
+    pub facts: Facts,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum ConnectFault {
+    /// The host name could not be resolved, or has no address.
+    Resolve(io::Error),
+    /// No address took the connection; the last one's error.
+    Dial(io::Error),
+    /// TLS failed, or the certificate is not the backend's.
+    Tls(io::Error),
+    /// The connection broke, or was closed, before login was over.
+    Broken(io::Error),
+    /// It took longer than allowed.
+    Timeout(Duration),
+    /// The backend refused the login; the first word of its error.
+    Refused {
+        /// What Redwall asked.
+        command: &'static str,
+        /// The error's first word, as `WRONGPASS`.
+        code: String,
+    },
+    /// The backend said something that isn't an answer to what it was asked.
+    Undecodable,
+    /// The backend runs in a mode that Redwall doesn't serve: its redirects would lead clients round the wall.
+    Mode(String),
+}
+
+impl ConnectFault {
+    /// The error that a client gets whose command needed the connection.
+    pub fn client_text(&self) -> &'static str {
+        match self {
+            Self::Mode(_) => {
+                "ERR backend refused: it runs in cluster or sentinel mode, whose redirects would lead round the wall"
+            }
+            Self::Resolve(_)
+            | Self::Dial(_)
+            | Self::Tls(_)
+            | Self::Broken(_)
+            | Self::Timeout(_)
+            | Self::Refused { .. }
+            | Self::Undecodable => "ERR backend unavailable",
+        }
+    }
+}
+
+impl std::fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Resolve(error) => write!(f, "could not resolve the backend's host name: {error}"),
+            Self::Dial(error) => write!(f, "could not connect to the backend: {error}"),
+            Self::Tls(error) => write!(f, "TLS with the backend failed: {error}"),
+            Self::Broken(error) => write!(f, "the backend broke off during login: {error}"),
+            Self::Timeout(allowed) => write!(
+                f,
+                "the backend did not complete connect and login within {allowed:?}"
+            ),
+            Self::Refused { command, code } => write!(f, "the backend refused {command}: {code}"),
+            Self::Undecodable => {
+                f.write_str("the backend's answer to the login is not a Redis reply")
+            }
+            Self::Mode(mode) => write!(
+                f,
+                "the backend runs in {mode} mode, which is not supported: its redirects would lead clients round the wall"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConnectFault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Resolve(error) | Self::Dial(error) | Self::Tls(error) | Self::Broken(error) => {
+                Some(error)
+            }
+            Self::Timeout(_) | Self::Refused { .. } | Self::Undecodable | Self::Mode(_) => None,
+        }
+    }
+}
+
+/// Connects and logs in as the service user, with `name` as the connection's name and database `number` selected.
+///
+/// # Errors
+/// [`ConnectFault`]; takes no longer than the target's `connect_timeout`.
+pub async fn connect(
+    target: &BackendTarget,
+    protocol: Protocol,
+    number: u32,
+    name: &str,
+) -> Result<Connected, ConnectFault> {
+    let allowed = target.connect_timeout;
+    let attempt = async {
+        let mut stream = dial(target).await?;
+        let facts = log_in(&mut stream, target, protocol, name).await?;
+        if number != 0 {
+            ask(
+                &mut stream,
+                "SELECT",
+                &[b"SELECT", number.to_string().as_bytes()],
+                protocol,
+            )
+            .await?;
+        }
+        Ok(Connected {
+            stream,
+            protocol,
+            facts,
+        })
+    };
+    timeout(allowed, attempt)
+        .await
+        .unwrap_or(Err(ConnectFault::Timeout(allowed)))
+}
+
+async fn dial(target: &BackendTarget) -> Result<Stream, ConnectFault> {
+    match &target.address {
+        BackendAddress::Unix(path) => UnixStream::connect(path)
+            .await
+            .map(Stream::Unix)
+            .map_err(ConnectFault::Dial),
+        BackendAddress::Tcp { host, port } => {
+            let socket = dial_tcp(host, *port).await?;
+            match &target.tls {
+                None => Ok(Stream::Tcp(socket)),
+                Some(tls) => secure(socket, tls).await,
+            }
+        }
+    }
+}
+
+/// Tries every address of the host, for one of them may be down.
+async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, ConnectFault> {
+    let addresses = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(ConnectFault::Resolve)?;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(socket) => {
+                socket.set_nodelay(true).map_err(ConnectFault::Dial)?;
+                return Ok(socket);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(ConnectFault::Dial(last))
+}
+
+async fn secure(socket: TcpStream, tls: &BackendTls) -> Result<Stream, ConnectFault> {
+    let connector = TlsConnector::from(std::sync::Arc::clone(&tls.config));
+    let stream = connector
+        .connect(tls.server_name.clone(), socket)
+        .await
+        .map_err(ConnectFault::Tls)?;
+    Ok(Stream::Tls(Box::new(stream)))
+}
+
+/// HELLO with the service user's password and the connection's name: one round trip says who is there and in which mode.
+async fn log_in(
+    stream: &mut Stream,
+    target: &BackendTarget,
+    protocol: Protocol,
+    name: &str,
+) -> Result<Facts, ConnectFault> {
+    let version: &[u8] = match protocol {
+        Protocol::Resp2 => b"2",
+        Protocol::Resp3 => b"3",
+    };
+    let mut words: Vec<&[u8]> = vec![b"HELLO", version];
+    if let Some(password) = &target.password {
+        let user = target.user.as_deref().unwrap_or("default");
+        words.extend([b"AUTH".as_slice(), user.as_bytes(), password.expose()]);
+    }
+    words.extend([b"SETNAME".as_slice(), name.as_bytes()]);
+    let reply = ask(stream, "HELLO", &words, protocol).await?;
+    let field = |wanted: &str| {
+        let text = reply.field(wanted).and_then(Value::as_text);
+        text.map(|text| String::from_utf8_lossy(text).into_owned())
+            .ok_or(ConnectFault::Undecodable)
+    };
+    let mode = field("mode")?;
+    if mode != "standalone" {
+        return Err(ConnectFault::Mode(mode));
+    }
+    Ok(Facts {
+        server: field("server")?,
+        version: field("version")?,
+        role: field("role")?,
+    })
+}
+
+/// Sends one request and waits for its one reply; an error reply is a fault.
+pub(super) async fn ask(
+    stream: &mut Stream,
+    command: &'static str,
+    words: &[&[u8]],
+    protocol: Protocol,
+) -> Result<Value, ConnectFault> {
+    let mut request = Vec::new();
+    encode::command(&mut request, words);
+    stream
+        .write_all(&request)
+        .await
+        .map_err(ConnectFault::Broken)?;
+    stream.flush().await.map_err(ConnectFault::Broken)?;
+    let mut received = Vec::new();
+    loop {
+        match decode::frame(&received, protocol) {
+            Ok(Some((Value::Error(text), _))) => {
+                let code = text
+                    .split(' ')
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(32)
+                    .collect();
+                return Err(ConnectFault::Refused { command, code });
+            }
+            Ok(Some((value, _))) => return Ok(value),
+            Ok(None) if received.len() < MAX_LOGIN_REPLY => {}
+            Ok(None) | Err(_) => return Err(ConnectFault::Undecodable),
+        }
+        if stream
+            .read_buf(&mut received)
+            .await
+            .map_err(ConnectFault::Broken)?
+            == 0
+        {
+            return Err(ConnectFault::Broken(io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+}

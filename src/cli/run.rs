@@ -1,0 +1,79 @@
+//! `redwall run`: loads the configuration and serves clients.
+
+use std::process::ExitCode;
+
+use super::{ConfigArg, complain, refuse};
+use crate::app::{self, Process};
+use crate::config::{self, Config, Workers};
+use crate::load::{self, Remark};
+use crate::snapshot::{BackendAddress, Snapshot};
+use crate::telemetry::log::{self, LogFormat};
+
+/// Runs the subcommand until a signal ends it.
+pub fn run(args: &ConfigArg) -> ExitCode {
+    let loaded = match load::load(&args.config, 1) {
+        Ok(loaded) => loaded,
+        Err(faults) => return refuse(&faults),
+    };
+    let format = match loaded.config.log.format {
+        config::LogFormat::Text => LogFormat::Text,
+        config::LogFormat::Json => LogFormat::Json,
+    };
+    if let Err(error) = log::install(format, loaded.config.log.level.text()) {
+        complain(&format!("error: the log can't be opened: {error}"));
+        return ExitCode::FAILURE;
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    for remark in &loaded.remarks {
+        match remark {
+            Remark::Warning(text) => tracing::warn!("{text}"),
+            Remark::Information(text) => tracing::debug!("{text}"),
+        }
+    }
+    let process = process(&loaded.config, &loaded.snapshot);
+    match app::run(&process, loaded.snapshot) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            complain(&format!("error: {fault}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn process(config: &Config, snapshot: &Snapshot) -> Process {
+    Process {
+        workers: match config.server.workers {
+            Workers::Exactly(workers) => workers as usize,
+            Workers::Auto => automatic_workers(snapshot),
+        },
+        max_clients: config.server.max_clients as usize,
+        drain_timeout: config.server.drain_timeout,
+        status: config
+            .status
+            .listen
+            .iter()
+            .map(|address| address.value)
+            .collect(),
+    }
+}
+
+/// As many workers as there are cores, less one where a backend needs a core of this machine.
+fn automatic_workers(snapshot: &Snapshot) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let shares = |address: &BackendAddress| match address {
+        BackendAddress::Unix(_) => true,
+        BackendAddress::Tcp { host, .. } => {
+            host == "localhost"
+                || host
+                    .parse()
+                    .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        }
+    };
+    let backend_here = snapshot
+        .databases
+        .iter()
+        .any(|database| shares(&database.backend.address));
+    (cores - usize::from(backend_here && cores > 1)).max(1)
+}

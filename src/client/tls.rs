@@ -1,0 +1,308 @@
+//! One TLS connection without buffers of its own: ciphertext in, plaintext and ciphertext out.
+//!
+//! Drives rustls's unbuffered connection. Never touches a socket and never awaits, so whatever the certificate verifier
+//! leaves behind during a call belongs to the connection that was called.
+
+use std::sync::Arc;
+
+use rustls::ProtocolVersion;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+
+/// Most bytes of ciphertext that a peer may send before its handshake is done. An ordinary mutual-TLS flight has 2-5 KiB.
+const MAX_HANDSHAKE_BYTES: usize = 32 * 1024;
+
+/// TLS 1.2 with AES-GCM ends after 2^24 records on one key in rustls; a connection is closed in a quiet moment this much earlier.
+const TLS12_RECORD_LIMIT: u64 = (1 << 24) - (1 << 16);
+
+/// Why a TLS connection ended.
+#[derive(Debug)]
+pub enum TlsFault {
+    /// The peer broke the protocol, or its certificate was refused.
+    Rustls(rustls::Error),
+    /// More than 32 KiB arrived before the handshake was done.
+    HandshakeTooLarge,
+    /// rustls asked for something that a server without early data never does.
+    UnexpectedState,
+}
+
+impl std::fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rustls(error) => write!(f, "{error}"),
+            Self::HandshakeTooLarge => {
+                write!(f, "handshake of more than {MAX_HANDSHAKE_BYTES} bytes")
+            }
+            Self::UnexpectedState => f.write_str("unexpected state of the TLS library"),
+        }
+    }
+}
+
+impl std::error::Error for TlsFault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Rustls(error) => Some(error),
+            Self::HandshakeTooLarge | Self::UnexpectedState => None,
+        }
+    }
+}
+
+/// The server's side of one TLS connection.
+pub struct Tls {
+    connection: UnbufferedServerConnection,
+    /// A record, or part of a handshake message, whose end has not arrived; empty most of the time.
+    partial: Vec<u8>,
+    handshake_bytes: usize,
+    records_out: u64,
+    peer_closed: bool,
+}
+
+/// What one call to [`Tls::advance`] led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything there was has been taken; the connection goes on.
+    Open,
+    /// The peer said that it will send nothing more.
+    PeerClosed,
+}
+
+impl Tls {
+    /// A connection that waits for its ClientHello under `config`.
+    ///
+    /// # Errors
+    /// [`TlsFault::Rustls`] if the configuration is unusable, which loading rules out.
+    pub fn new(config: Arc<rustls::ServerConfig>) -> Result<Self, TlsFault> {
+        let connection = UnbufferedServerConnection::new(config).map_err(TlsFault::Rustls)?;
+        Ok(Self {
+            connection,
+            partial: Vec::new(),
+            handshake_bytes: 0,
+            records_out: 0,
+            peer_closed: false,
+        })
+    }
+
+    /// Whether the handshake is still under way: nothing received may be believed before it is over.
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// The version that was agreed on, once known.
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        self.connection.protocol_version()
+    }
+
+    /// The certificates that the client proved, leaf first; empty without any or before the handshake is over.
+    pub fn peer_certificates(&self) -> &[rustls::pki_types::CertificateDer<'static>] {
+        self.connection.peer_certificates().unwrap_or(&[])
+    }
+
+    /// Whether the connection nears the end of what its keys may encrypt, and should be closed in a quiet moment.
+    pub fn is_worn_out(&self) -> bool {
+        self.version() == Some(ProtocolVersion::TLSv1_2) && self.records_out >= TLS12_RECORD_LIMIT
+    }
+
+    /// Bytes that are held for a record which has not fully arrived.
+    pub fn held(&self) -> usize {
+        self.partial.capacity()
+    }
+
+    /// Takes `received` ciphertext bytes, appends plaintext to `plain` and what must be sent back to `sealed`.
+    ///
+    /// On an error `sealed` holds the alert that tells the peer.
+    ///
+    /// # Errors
+    /// [`TlsFault`]; the connection is of no use afterwards.
+    pub fn advance(
+        &mut self,
+        received: &mut [u8],
+        plain: &mut Vec<u8>,
+        sealed: &mut Vec<u8>,
+    ) -> Result<Progress, TlsFault> {
+        if self.connection.is_handshaking() {
+            self.handshake_bytes += received.len();
+            if self.handshake_bytes > MAX_HANDSHAKE_BYTES {
+                return Err(TlsFault::HandshakeTooLarge);
+            }
+        }
+        if self.partial.is_empty() {
+            let taken = self.process(received, plain, sealed)?;
+            self.partial.extend_from_slice(&received[taken..]);
+        } else {
+            let mut joined = std::mem::take(&mut self.partial);
+            joined.extend_from_slice(received);
+            let taken = self.process(&mut joined, plain, sealed)?;
+            joined.drain(..taken);
+            if !joined.is_empty() {
+                self.partial = joined;
+            }
+        }
+        Ok(if self.peer_closed {
+            Progress::PeerClosed
+        } else {
+            Progress::Open
+        })
+    }
+
+    /// Runs rustls over `input` until it wants more; returns how many bytes of `input` are done with.
+    fn process(
+        &mut self,
+        input: &mut [u8],
+        plain: &mut Vec<u8>,
+        sealed: &mut Vec<u8>,
+    ) -> Result<usize, TlsFault> {
+        let mut taken = 0;
+        loop {
+            let UnbufferedStatus { mut discard, state } =
+                self.connection.process_tls_records(&mut input[taken..]);
+            let more = match state {
+                Err(error) => {
+                    self.encode_alert(&mut input[taken + discard..], sealed);
+                    return Err(TlsFault::Rustls(error));
+                }
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(TlsFault::Rustls)?;
+                        discard += record.discard;
+                        plain.extend_from_slice(record.payload);
+                    }
+                    true
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    grow_until(sealed, |space| match data.encode(space) {
+                        Ok(written) => Ok(written),
+                        Err(EncodeError::InsufficientSize(needed)) => {
+                            Err(Some(needed.required_size))
+                        }
+                        Err(EncodeError::AlreadyEncoded) => Err(None),
+                    })?;
+                    true
+                }
+                Ok(ConnectionState::TransmitTlsData(data)) => {
+                    data.done();
+                    true
+                }
+                Ok(ConnectionState::PeerClosed) => {
+                    self.peer_closed = true;
+                    true
+                }
+                Ok(ConnectionState::Closed) => {
+                    self.peer_closed = true;
+                    false
+                }
+                Ok(ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_)) => false,
+                Ok(_) => return Err(TlsFault::UnexpectedState),
+            };
+            taken += discard;
+            if !more {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// After a fault rustls holds an alert for the peer: takes it out.
+    ///
+    /// Asks only once, and only if there is one: asked again, rustls would read the faulty bytes again, and panic.
+    fn encode_alert(&mut self, rest: &mut [u8], sealed: &mut Vec<u8>) {
+        if !self.connection.wants_write() {
+            return;
+        }
+        let UnbufferedStatus { state, .. } = self.connection.process_tls_records(rest);
+        if let Ok(ConnectionState::EncodeTlsData(mut data)) = state {
+            // A connection that has failed can't fail again.
+            let _ = grow_until(sealed, |space| match data.encode(space) {
+                Ok(written) => Ok(written),
+                Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
+                Err(EncodeError::AlreadyEncoded) => Err(None),
+            });
+        }
+    }
+
+    /// Encrypts `plain` and appends the records to `sealed`.
+    ///
+    /// # Errors
+    /// [`TlsFault`] if the connection can't send any more.
+    pub fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), TlsFault> {
+        self.records_out += plain.len().div_ceil(16 * 1024) as u64;
+        self.with_write_traffic(sealed, |traffic, space| {
+            match traffic.encrypt(plain, space) {
+                Ok(written) => Ok(written),
+                Err(EncryptError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
+                Err(EncryptError::EncryptExhausted) => Err(None),
+            }
+        })
+    }
+
+    /// Appends the alert that says that nothing more will be sent.
+    ///
+    /// # Errors
+    /// [`TlsFault`] if the connection can't send any more.
+    pub fn close(&mut self, sealed: &mut Vec<u8>) -> Result<(), TlsFault> {
+        self.with_write_traffic(sealed, |traffic, space| {
+            match traffic.queue_close_notify(space) {
+                Ok(written) => Ok(written),
+                Err(EncryptError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
+                Err(EncryptError::EncryptExhausted) => Err(None),
+            }
+        })
+    }
+
+    /// Brings the connection to the state in which it may send, encoding what stands before (a key update's answer).
+    fn with_write_traffic(
+        &mut self,
+        sealed: &mut Vec<u8>,
+        mut write: impl FnMut(
+            &mut rustls::unbuffered::WriteTraffic<'_, rustls::server::ServerConnectionData>,
+            &mut [u8],
+        ) -> Result<usize, Option<usize>>,
+    ) -> Result<(), TlsFault> {
+        loop {
+            // rustls may remember places in a message whose end is outstanding, so it is shown the same bytes again.
+            let UnbufferedStatus { discard, state } =
+                self.connection.process_tls_records(&mut self.partial);
+            match state.map_err(TlsFault::Rustls)? {
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    let written = grow_until(sealed, |space| write(&mut traffic, space));
+                    self.partial.drain(..discard);
+                    return written;
+                }
+                ConnectionState::EncodeTlsData(mut data) => grow_until(sealed, |space| match data
+                    .encode(space)
+                {
+                    Ok(written) => Ok(written),
+                    Err(EncodeError::InsufficientSize(needed)) => Err(Some(needed.required_size)),
+                    Err(EncodeError::AlreadyEncoded) => Err(None),
+                })?,
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                ConnectionState::PeerClosed => self.peer_closed = true,
+                _ => return Err(TlsFault::UnexpectedState),
+            }
+            self.partial.drain(..discard);
+        }
+    }
+}
+
+/// Appends what `write` writes to `out`, which grows as far as `write` asks for.
+///
+/// `write` returns the number of bytes written, or how many it needs; `None` if it can't write at all.
+fn grow_until(
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
+) -> Result<(), TlsFault> {
+    let start = out.len();
+    let mut space = out.capacity() - start;
+    loop {
+        out.resize(start + space, 0);
+        match write(&mut out[start..]) {
+            Ok(written) => {
+                out.truncate(start + written);
+                return Ok(());
+            }
+            Err(Some(needed)) if needed > space => space = needed,
+            Err(_) => {
+                out.truncate(start);
+                return Err(TlsFault::UnexpectedState);
+            }
+        }
+    }
+}

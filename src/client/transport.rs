@@ -1,0 +1,179 @@
+//! A client's socket with or without TLS: reads plaintext, holds and sends what is written.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::tls::{Progress, Tls, TlsFault};
+
+/// A buffer with more room than this is given back when it is empty.
+const KEPT_CAPACITY: usize = 4 * 1024;
+
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Bytes from the wire were taken in; they need not have made up any plaintext yet.
+    Bytes,
+    /// The client will send nothing more.
+    End,
+}
+
+/// Why a client's connection can't go on.
+#[derive(Debug)]
+pub enum ClientFault {
+    /// The socket failed.
+    Io(io::Error),
+    /// TLS failed; an alert for the client waits to be flushed.
+    Tls(TlsFault),
+}
+
+impl std::fmt::Display for ClientFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Tls(fault) => write!(f, "{fault}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientFault {}
+
+/// An accepted connection.
+pub struct Client {
+    socket: TcpStream,
+    tls: Option<Box<Tls>>,
+    /// Bytes for the socket, from `sent` on; ciphertext if there is TLS.
+    outgoing: Vec<u8>,
+    sent: usize,
+}
+
+impl Client {
+    /// A client that speaks TLS, or plaintext where `tls` is `None`.
+    pub fn new(socket: TcpStream, tls: Option<Tls>) -> Self {
+        Self {
+            socket,
+            tls: tls.map(Box::new),
+            outgoing: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// The TLS side, if there is one.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
+    }
+
+    /// Whether a handshake is still under way.
+    pub fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// Bytes that wait for the socket.
+    pub fn unsent(&self) -> usize {
+        self.outgoing.len() - self.sent
+    }
+
+    /// Reads once from the socket by way of `scratch` and appends the plaintext to `plain`.
+    ///
+    /// # Errors
+    /// [`ClientFault`]: the connection can't go on; [`Client::poll_flush`] may still deliver an alert.
+    pub fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        scratch: &mut [u8],
+        plain: &mut Vec<u8>,
+    ) -> Poll<Result<Received, ClientFault>> {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))
+            .map_err(ClientFault::Io)?;
+        let received = buffer.filled_mut();
+        if received.is_empty() {
+            return Poll::Ready(Ok(Received::End));
+        }
+        let Some(tls) = &mut self.tls else {
+            plain.extend_from_slice(received);
+            return Poll::Ready(Ok(Received::Bytes));
+        };
+        Poll::Ready(match tls.advance(received, plain, &mut self.outgoing) {
+            Ok(Progress::Open) => Ok(Received::Bytes),
+            Ok(Progress::PeerClosed) => Ok(Received::End),
+            Err(fault) => Err(ClientFault::Tls(fault)),
+        })
+    }
+
+    /// Takes `plain` for sending, and leaves it empty. Nothing reaches the socket before [`Client::poll_flush`].
+    ///
+    /// # Errors
+    /// [`ClientFault::Tls`] if TLS can't send any more.
+    pub fn send(&mut self, plain: &mut Vec<u8>) -> Result<(), ClientFault> {
+        if plain.is_empty() {
+            return Ok(());
+        }
+        match &mut self.tls {
+            Some(tls) => tls
+                .seal(plain, &mut self.outgoing)
+                .map_err(ClientFault::Tls)?,
+            None => self.outgoing.extend_from_slice(plain),
+        }
+        give_back(plain);
+        Ok(())
+    }
+
+    /// Writes to the socket until all is written or the socket is full.
+    ///
+    /// # Errors
+    /// The socket's own.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.outgoing.len() {
+            let pending = &self.outgoing[self.sent..];
+            let written = ready!(Pin::new(&mut self.socket).poll_write(context, pending))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.sent += written;
+        }
+        self.sent = 0;
+        give_back(&mut self.outgoing);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says goodbye as TLS wants it; harmless where there is none. Flush afterwards.
+    pub fn say_goodbye(&mut self) {
+        if let Some(tls) = &mut self.tls
+            && !tls.is_handshaking()
+        {
+            // A connection that can't send a goodbye has failed already.
+            let _ = tls.close(&mut self.outgoing);
+        }
+    }
+
+    /// Closes the writing side and then reads away what the client still sends, so that the kernel doesn't answer it
+    /// with a reset that overtakes our last words. The caller bounds the time.
+    pub async fn linger(mut self) {
+        let _ =
+            std::future::poll_fn(|context| Pin::new(&mut self.socket).poll_shutdown(context)).await;
+        let mut scratch = [0; 4096];
+        for _ in 0..256 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let read = std::future::poll_fn(|context| {
+                Pin::new(&mut self.socket).poll_read(context, &mut buffer)
+            })
+            .await;
+            if read.is_err() || buffer.filled().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+/// Empties `buffer`, and frees it if it had grown.
+fn give_back(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT_CAPACITY {
+        *buffer = Vec::new();
+    } else {
+        buffer.clear();
+    }
+}

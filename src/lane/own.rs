@@ -1,0 +1,235 @@
+//! A backend connection that serves one session: opened when first needed, closed with the session.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::backend::{BackendStatus, ConnectFault, Connected, Stream, connect};
+use crate::resp::{Protocol, ReplyScanner};
+use crate::session::{Forward, Internal};
+use crate::snapshot::BackendTarget;
+
+/// After a failed connect the next one is not tried before this.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// A buffer with more room than this is given back when it is empty.
+const KEPT_CAPACITY: usize = 4 * 1024;
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Connected, ConnectFault>>>>;
+
+/// A session's way to its backend.
+pub struct Lane {
+    target: Arc<BackendTarget>,
+    status: Arc<BackendStatus>,
+    name: String,
+    state: State,
+}
+
+enum State {
+    Closed,
+    Connecting(Connecting),
+    Open(Box<Open>),
+    Failed { text: &'static str, at: Instant },
+}
+
+struct Open {
+    stream: Stream,
+    scanner: ReplyScanner,
+    outgoing: Vec<u8>,
+    sent: usize,
+}
+
+/// Whether a lane takes requests.
+#[derive(Debug)]
+pub enum Readiness {
+    /// It does.
+    Open,
+    /// It is being connected.
+    Pending,
+    /// It can't be had now; the error that the client gets.
+    Unavailable(&'static str),
+}
+
+/// Why an open lane is of no use any more.
+#[derive(Debug)]
+pub enum LaneFault {
+    /// The backend closed the connection.
+    Closed,
+    /// The connection broke.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for LaneFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the backend closed the connection"),
+            Self::Io(error) => write!(f, "the connection to the backend broke: {error}"),
+        }
+    }
+}
+
+impl Lane {
+    /// A lane to `target` that is not connected yet; `name` is what `CLIENT LIST` at the backend shows.
+    pub fn new(target: Arc<BackendTarget>, status: Arc<BackendStatus>, name: String) -> Self {
+        Self {
+            target,
+            status,
+            name,
+            state: State::Closed,
+        }
+    }
+
+    /// Whether there is a connection.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// Closes the connection, if there is one. The next request opens another.
+    pub fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// Bytes that wait for the backend's socket.
+    pub fn unsent(&self) -> usize {
+        match &self.state {
+            State::Open(open) => open.outgoing.len() - open.sent,
+            State::Closed | State::Connecting(_) | State::Failed { .. } => 0,
+        }
+    }
+
+    /// Whether requests can be appended; begins to connect if there is no connection, with `protocol` and database `number`.
+    ///
+    /// A fault is returned once, with the readiness that it leads to, for the log.
+    pub fn poll_ready(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Instant,
+        protocol: Protocol,
+        number: u32,
+    ) -> (Readiness, Option<ConnectFault>) {
+        loop {
+            match &mut self.state {
+                State::Open(_) => return (Readiness::Open, None),
+                State::Failed { text, at } if now < *at + RETRY_AFTER => {
+                    return (Readiness::Unavailable(text), None);
+                }
+                State::Closed | State::Failed { .. } => {
+                    let (target, name) = (Arc::clone(&self.target), self.name.clone());
+                    self.state = State::Connecting(Box::pin(async move {
+                        connect(&target, protocol, number, &name).await
+                    }));
+                }
+                State::Connecting(connecting) => match connecting.as_mut().poll(context) {
+                    Poll::Pending => return (Readiness::Pending, None),
+                    Poll::Ready(Ok(connected)) => {
+                        self.status.learned(&connected.facts);
+                        self.state = State::Open(Box::new(Open {
+                            stream: connected.stream,
+                            scanner: ReplyScanner::default(),
+                            outgoing: Vec::new(),
+                            sent: 0,
+                        }));
+                    }
+                    Poll::Ready(Err(fault)) => {
+                        let text = fault.client_text();
+                        self.state = State::Failed { text, at: now };
+                        return (Readiness::Unavailable(text), Some(fault));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Appends a permitted request. Nothing reaches the backend before [`Lane::poll_flush`].
+    pub fn append(&mut self, forward: &Forward<'_>) {
+        self.append_bytes(forward.bytes());
+    }
+
+    /// Appends the next bytes of a request of which the beginning was permitted and appended.
+    pub fn append_rest(&mut self, bytes: &[u8]) {
+        self.append_bytes(bytes);
+    }
+
+    /// Appends a word of Redwall's own.
+    pub fn tell(&mut self, internal: &Internal) {
+        match internal {
+            Internal::Protocol {
+                protocol: Protocol::Resp2,
+                ..
+            } => self.append_bytes(b"*2\r\n$5\r\nHELLO\r\n$1\r\n2\r\n"),
+            Internal::Protocol {
+                protocol: Protocol::Resp3,
+                ..
+            } => self.append_bytes(b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"),
+        }
+    }
+
+    fn append_bytes(&mut self, bytes: &[u8]) {
+        if let State::Open(open) = &mut self.state {
+            open.outgoing.extend_from_slice(bytes);
+        }
+    }
+
+    /// Writes to the backend until all is written or its socket is full. A lane that isn't open has nothing to write.
+    ///
+    /// # Errors
+    /// [`LaneFault`]
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), LaneFault>> {
+        let State::Open(open) = &mut self.state else {
+            return Poll::Ready(Ok(()));
+        };
+        if open.outgoing.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while open.sent < open.outgoing.len() {
+            let pending = &open.outgoing[open.sent..];
+            let written = ready!(Pin::new(&mut open.stream).poll_write(context, pending))
+                .map_err(LaneFault::Io)?;
+            if written == 0 {
+                return Poll::Ready(Err(LaneFault::Io(io::ErrorKind::WriteZero.into())));
+            }
+            open.sent += written;
+        }
+        ready!(Pin::new(&mut open.stream).poll_flush(context)).map_err(LaneFault::Io)?;
+        open.sent = 0;
+        open.outgoing.clear();
+        if open.outgoing.capacity() > KEPT_CAPACITY {
+            open.outgoing = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once from the backend into `scratch`; returns the number of bytes. A lane that isn't open has nothing to read.
+    ///
+    /// # Errors
+    /// [`LaneFault`]
+    pub fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        scratch: &mut [u8],
+    ) -> Poll<Result<usize, LaneFault>> {
+        let State::Open(open) = &mut self.state else {
+            return Poll::Pending;
+        };
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(&mut open.stream).poll_read(context, &mut buffer))
+            .map_err(LaneFault::Io)?;
+        match buffer.filled().len() {
+            0 => Poll::Ready(Err(LaneFault::Closed)),
+            received => Poll::Ready(Ok(received)),
+        }
+    }
+
+    /// The scanner that finds the frames in what was received.
+    pub fn scanner(&mut self) -> Option<&mut ReplyScanner> {
+        match &mut self.state {
+            State::Open(open) => Some(&mut open.scanner),
+            State::Closed | State::Connecting(_) | State::Failed { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! From a configuration and its files to the snapshot that connections obey.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+
+use super::fault::LoadFault;
+use super::files::{Files, read_config};
+use super::tls_check::Ending;
+use super::transport::Remark;
+use crate::acl;
+use crate::admission::certificate::{CertificateMapping, NameField, Pattern};
+use crate::admission::slots::SlotLimits;
+use crate::admission::{Admission, PrivateOnly};
+use crate::config::{self, CertificateField, Config, Fault};
+use crate::snapshot::{
+    BackendAddress, BackendTarget, ClientLimits, Database, Listener, Snapshot, Transport,
+};
+
+/// IPv6 addresses count as one by this many leading bits: a host is given a /64.
+const IPV6_PREFIX: u8 = 64;
+
+/// A configuration that is sound, with everything that it refers to.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration itself.
+    pub config: Config,
+    /// What connections obey.
+    pub snapshot: Snapshot,
+    /// What is sound but unwise, with its places.
+    pub warnings: Vec<Fault>,
+    /// What else there is to say.
+    pub remarks: Vec<Remark>,
+}
+
+/// Loads the configuration `file` and all that it names; `generation` is the snapshot's number.
+///
+/// # Errors
+/// Every fault that can be found. Nothing has changed then.
+pub fn load(file: &Path, generation: u64) -> Result<Loaded, Vec<LoadFault>> {
+    let config = read_config(file)?;
+    let mut files = Files::of(&config);
+    let now = UnixTime::now();
+    let databases: Vec<_> = config
+        .databases
+        .iter()
+        .map(|database| files.database(&config, database, generation, now))
+        .collect();
+    let databases: Option<Vec<_>> = databases.into_iter().collect();
+    let (faults, warnings, remarks) = files.finish();
+    match databases {
+        Some(databases) if faults.is_empty() => Ok(Loaded {
+            config,
+            snapshot: Snapshot {
+                generation,
+                databases,
+            },
+            warnings,
+            remarks,
+        }),
+        Some(_) | None => Err(faults),
+    }
+}
+
+impl Files {
+    fn database(
+        &mut self,
+        config: &Config,
+        database: &config::Database,
+        generation: u64,
+        now: UnixTime,
+    ) -> Option<Arc<Database>> {
+        let networks = self.networks(&database.admission);
+        let tls = self.server_tls(database, now);
+        let backend_tls = self.backend_tls(database, now);
+        let policy: Option<acl::Policy> = self.policy(config, database, generation);
+        let password = match &database.backend.password {
+            None => Some(None),
+            Some(source) => self.secret(source).map(Some),
+        };
+        let (networks, tls, policy) = (networks?, tls?, policy?);
+        let private_only = match database.admission.private_only {
+            true => PrivateOnly::On,
+            false => PrivateOnly::Off,
+        };
+        let expiries = tls.iter().flat_map(|tls| &tls.expiries);
+        let own = expiries.filter(|expiry| expiry.ending == Ending::ServerCertificate);
+        let certificate_expiry = own.map(|expiry| expiry.not_after).min();
+        let backend = BackendTarget {
+            address: self.backend_address(&database.backend.address.value),
+            tls: backend_tls?,
+            user: database.backend.user.clone(),
+            password: password?,
+            connect_timeout: database.backend.connect_timeout,
+        };
+        Some(Arc::new(Database {
+            name: database.name.value.as_str().to_owned(),
+            listeners: listeners(database),
+            admission: Admission::new(&networks.allow, &networks.deny, private_only),
+            slots: slots(&database.connections),
+            tls: tls.map(|tls| tls.config),
+            certificate_users: mappings(database),
+            policy: Arc::new(policy),
+            backend: Arc::new(backend),
+            limits: limits(database),
+            certificate_expiry,
+        }))
+    }
+
+    /// A Unix socket's path begins at the configuration's folder, like every other path.
+    fn backend_address(&self, address: &config::BackendAddress) -> BackendAddress {
+        match address {
+            config::BackendAddress::Tcp { host, port } => BackendAddress::Tcp {
+                host: host.clone(),
+                port: *port,
+            },
+            config::BackendAddress::Unix(path) => {
+                let folder = self.config_file().parent().unwrap_or(Path::new(""));
+                BackendAddress::Unix(folder.join(path))
+            }
+        }
+    }
+}
+
+fn listeners(database: &config::Database) -> Vec<Listener> {
+    let listener = |transport| {
+        move |address: &config::Placed<std::net::SocketAddr>| Listener {
+            address: address.value,
+            transport,
+        }
+    };
+    let tls = database.listen.iter().map(listener(Transport::Tls));
+    let plaintext = database.plaintext_listen.iter();
+    tls.chain(plaintext.map(listener(Transport::Plaintext)))
+        .collect()
+}
+
+fn slots(limits: &config::ConnectionLimits) -> SlotLimits {
+    let config::ConnectionLimits {
+        max_clients,
+        max_clients_per_address,
+        max_half_open,
+        max_half_open_per_address,
+    } = limits;
+    SlotLimits {
+        connections: *max_clients,
+        per_address: *max_clients_per_address,
+        half_open: *max_half_open,
+        half_open_per_address: *max_half_open_per_address,
+        ipv6_prefix: IPV6_PREFIX,
+    }
+}
+
+fn limits(database: &config::Database) -> ClientLimits {
+    let config::Limits {
+        max_request,
+        max_value,
+        max_uploads,
+        max_in_flight,
+        max_subscriptions,
+        output_soft_limit,
+        output_hard_limit,
+        output_timeout,
+    } = &database.limits;
+    ClientLimits {
+        login_timeout: database.login_timeout(),
+        request_timeout: database.backend.request_timeout,
+        output_timeout: *output_timeout,
+        max_bulk: max_value.bytes(),
+        max_held_request: max_request.bytes(),
+        max_in_flight: *max_in_flight as usize,
+        max_subscriptions: *max_subscriptions as usize,
+        soft_output: usize::try_from(output_soft_limit.bytes()).unwrap_or(usize::MAX),
+        hard_output: usize::try_from(output_hard_limit.bytes()).unwrap_or(usize::MAX),
+        max_uploads: max_uploads.bytes(),
+    }
+}
+
+/// The rules by which a certificate proves a user: exact names of each user, then the templates.
+fn mappings(database: &config::Database) -> Vec<CertificateMapping> {
+    let exact = database.users.iter().flat_map(|user| {
+        user.certificates.iter().map(|name| CertificateMapping {
+            field: field(name.field),
+            pattern: Pattern::Exact {
+                value: name.name.value.clone(),
+                user: user.name.value.as_str().to_owned(),
+            },
+            ca: Some(name.ca.as_str().to_owned()),
+        })
+    });
+    let templates = database
+        .certificate_users
+        .iter()
+        .map(|name| CertificateMapping {
+            field: field(name.field),
+            pattern: name.name.value.pattern(),
+            ca: Some(name.ca.as_str().to_owned()),
+        });
+    exact.chain(templates).collect()
+}
+
+fn field(field: CertificateField) -> NameField {
+    match field {
+        CertificateField::Cn => NameField::Cn,
+        CertificateField::SanDns => NameField::SanDns,
+        CertificateField::SanUri => NameField::SanUri,
+        CertificateField::SanEmail => NameField::SanEmail,
+    }
+}

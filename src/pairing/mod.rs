@@ -1,0 +1,5 @@
+//! Which reply belongs to whom. Pure bookkeeping: never sees a socket, never decides what may be asked.
+
+pub mod turns;
+
+pub use turns::{Audience, Awaited, Ended, Patience, ReplyEffect, Turns, Whole};

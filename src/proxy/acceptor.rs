@@ -1,0 +1,233 @@
+//! One thread accepts for all listeners, judges each address before a byte is read, and hands the socket to the least
+//! loaded worker.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::door::Door;
+use super::worker::{Accepted, Course, LoadGuard, WorkerHandle};
+use crate::snapshot::{Published, Snapshot, Transport};
+use crate::telemetry::{Metrics, RefusalReason};
+
+/// Connections that the kernel may hold while the acceptor is busy. 128, the usual figure, loses SYNs at the first burst.
+const BACKLOG: i32 = 4096;
+
+/// After this much silence the kernel asks whether the client is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// How long accept rests when the process is out of descriptors or memory: another try would fail as well.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// An address that is bound and not yet served.
+pub struct Bound {
+    socket: std::net::TcpListener,
+    /// Where it listens; the port is the real one where the configuration says 0.
+    pub address: SocketAddr,
+    transport: Transport,
+    database: usize,
+}
+
+impl Bound {
+    /// What is spoken there, for the log.
+    pub fn transport_name(&self) -> &'static str {
+        match self.transport {
+            Transport::Tls => "tls",
+            Transport::Plaintext => "plaintext",
+        }
+    }
+}
+
+/// Binds all listeners of a snapshot, or none.
+///
+/// # Errors
+/// The address that can't be bound, and why.
+pub fn bind(snapshot: &Snapshot) -> Result<Vec<Bound>, (SocketAddr, io::Error)> {
+    let mut bound = Vec::new();
+    for (database, entry) in snapshot.databases.iter().enumerate() {
+        for listener in &entry.listeners {
+            let socket = listen(listener.address).map_err(|error| (listener.address, error))?;
+            let address = socket
+                .local_addr()
+                .map_err(|error| (listener.address, error))?;
+            bound.push(Bound {
+                socket,
+                address,
+                transport: listener.transport,
+                database,
+            });
+        }
+    }
+    Ok(bound)
+}
+
+/// Options that accepted sockets inherit are set here once.
+fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(Duration::from_secs(10)),
+    )?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts for all listeners.
+pub struct Acceptor {
+    /// The snapshot in force.
+    pub published: Arc<Published>,
+    /// What all threads share.
+    pub door: Arc<Door>,
+    /// Counts refusals and errors.
+    pub metrics: Arc<Metrics>,
+    /// Where sockets go.
+    pub workers: Arc<Vec<WorkerHandle>>,
+    /// Most connections of the process.
+    pub max_clients: usize,
+}
+
+impl Acceptor {
+    /// Starts the acceptor's thread. It closes its listeners when `course` says that Redwall drains.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn spawn(
+        self,
+        bound: Vec<Bound>,
+        course: watch::Receiver<Course>,
+    ) -> io::Result<std::thread::JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("redwall-acceptor".to_owned())
+            .spawn(move || {
+                let acceptor = Arc::new(self);
+                runtime.block_on(async move {
+                    let mut listeners = tokio::task::JoinSet::new();
+                    for listener in bound {
+                        listeners.spawn(serve(Arc::clone(&acceptor), listener, course.clone()));
+                    }
+                    drop(acceptor);
+                    while let Some(ended) = listeners.join_next().await {
+                        if ended.is_err() {
+                            tracing::error!("the acceptor failed: ending the process");
+                            std::process::abort();
+                        }
+                    }
+                });
+            })
+    }
+
+    fn dispatch(&self, bound: (usize, Transport), socket: tokio::net::TcpStream, peer: SocketAddr) {
+        let (index, transport) = bound;
+        let snapshot = self.published.current();
+        let Some(database) = snapshot.databases.get(index) else {
+            return;
+        };
+        let admitted = if self.door.connections() >= self.max_clients {
+            Err(RefusalReason::ProcessFull)
+        } else {
+            self.door.admit(index, database, peer.ip())
+        };
+        let ticket = match admitted {
+            Ok(ticket) => ticket,
+            Err(reason) => {
+                self.metrics.refused(&database.name, reason);
+                tracing::debug!(%peer, database = %database.name, reason = reason.text(), "connection refused");
+                return;
+            }
+        };
+        let least = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.load.load(std::sync::atomic::Ordering::Relaxed));
+        let (Some(worker), Ok(local), Ok(socket)) = (least, socket.local_addr(), socket.into_std())
+        else {
+            return;
+        };
+        let load = LoadGuard::new(&worker.load);
+        let accepted = Accepted {
+            socket,
+            peer,
+            local,
+            database: index,
+            transport,
+            ticket,
+            load,
+            since: Instant::now(),
+        };
+        if worker.sender.send(accepted).is_err() {
+            tracing::error!("a worker is gone: ending the process");
+            std::process::abort();
+        }
+    }
+}
+
+async fn serve(acceptor: Arc<Acceptor>, bound: Bound, mut course: watch::Receiver<Course>) {
+    let listener = match TcpListener::from_std(bound.socket) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, address = %bound.address, "a listener could not be served");
+            std::process::abort();
+        }
+    };
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => acceptor.dispatch((bound.database, bound.transport), socket, peer),
+                Err(error) => rest_after(&acceptor.metrics, &error).await,
+            },
+            changed = course.changed() => {
+                if changed.is_err() || *course.borrow_and_update() == Course::Draining {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// No error of accept ends the loop. A connection that ended before it was accepted costs nothing; a shortage needs time.
+async fn rest_after(metrics: &Metrics, error: &io::Error) {
+    const SHORTAGES: [i32; 4] = [
+        libc_errno::EMFILE,
+        libc_errno::ENFILE,
+        libc_errno::ENOBUFS,
+        libc_errno::ENOMEM,
+    ];
+    if error
+        .raw_os_error()
+        .is_some_and(|code| SHORTAGES.contains(&code))
+    {
+        metrics.accept_error("shortage");
+        tracing::warn!(%error, "accept rests: out of descriptors or memory");
+        tokio::time::sleep(SHORTAGE_PAUSE).await;
+    } else {
+        metrics.accept_error("other");
+    }
+}
+
+/// The numbers of the errors that mean a shortage. Source: Linux `errno.h`, x86-64 and AArch64 alike.
+mod libc_errno {
+    pub(super) const ENOMEM: i32 = 12;
+    pub(super) const ENFILE: i32 = 23;
+    pub(super) const EMFILE: i32 = 24;
+    pub(super) const ENOBUFS: i32 = 105;
+}

@@ -1,0 +1,496 @@
+//! The one driver loop of a connection: moves bytes between client, session and lane until there is nothing to move.
+//!
+//! All waiting is in `turn`, which a single future polls. Nothing is forwarded that the session didn't permit, and no
+//! reply's byte goes to the client that the session didn't route there.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::seats::Seat;
+use super::upload::Upload;
+use super::worker::Worker;
+use crate::client::{Client, Received};
+use crate::lane::Lane;
+use crate::resp::{Frame, RequestScanner};
+use crate::session::{Route, Session, Standing};
+use crate::snapshot::{Database, Snapshot};
+use crate::telemetry::{CloseReason, DatabaseShard};
+
+/// Rounds of moving bytes before other connections of the worker have their turn.
+const ROUNDS_A_TURN: usize = 8;
+
+/// How long a closing connection waits for its peers to take what is left, twice.
+const GOODBYE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// A buffer with more room than this is given back when it is empty.
+const KEPT_CAPACITY: usize = 4 * 1024;
+
+/// What a connection is in the middle of.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Between requests, or inside one that is held whole.
+    Requests,
+    /// Inside a request of which the beginning was permitted and forwarded: the rest follows as it comes.
+    Streaming(Upload),
+    /// Inside a request that was refused: the rest is read away.
+    ReadingAway,
+    /// The client wants to end, or must: what it has coming is flushed first.
+    Ending(CloseReason),
+}
+
+/// A connection's end, with its reason.
+#[derive(Debug)]
+pub struct End(pub CloseReason);
+
+/// One established client with everything that serves it.
+pub struct Connection {
+    pub(super) worker: Rc<Worker>,
+    pub(super) seat: Seat,
+    pub(super) database: Arc<Database>,
+    pub(super) database_index: usize,
+    pub(super) generation: u64,
+    pub(super) peer: IpAddr,
+    pub(super) client: Client,
+    pub(super) session: Session,
+    pub(super) lane: Lane,
+    pub(super) scanner: RequestScanner,
+    pub(super) input: Vec<u8>,
+    pub(super) out: Vec<u8>,
+    pub(super) phase: Phase,
+    /// Length of the whole request at the front of the input that waits to be offered again.
+    pub(super) waiting: Option<usize>,
+    pub(super) login_deadline: Option<Instant>,
+    /// When the client last took output, or last had none coming.
+    output_moved: Instant,
+}
+
+/// What a new connection begins with.
+pub(super) struct Parts {
+    pub(super) worker: Rc<Worker>,
+    pub(super) seat: Seat,
+    pub(super) database: Arc<Database>,
+    pub(super) database_index: usize,
+    pub(super) generation: u64,
+    pub(super) peer: IpAddr,
+    pub(super) client: Client,
+    pub(super) session: Session,
+    pub(super) lane: Lane,
+    /// Plaintext that came with the end of the handshake.
+    pub(super) input: Vec<u8>,
+    pub(super) login_deadline: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts {
+            worker,
+            seat,
+            database,
+            database_index,
+            generation,
+            peer,
+            client,
+            session,
+            lane,
+            input,
+            login_deadline,
+        } = parts;
+        Self {
+            worker,
+            seat,
+            database,
+            database_index,
+            generation,
+            peer,
+            client,
+            login_deadline: session.principal().is_none().then_some(login_deadline),
+            session,
+            lane,
+            scanner: RequestScanner::default(),
+            input,
+            out: Vec::new(),
+            phase: Phase::Requests,
+            waiting: None,
+            output_moved: Instant::now(),
+        }
+    }
+
+    /// Serves the client until its end.
+    pub async fn serve(mut self) -> End {
+        self.seat.register_waker().await;
+        let end = std::future::poll_fn(|context| self.turn(context)).await;
+        self.finish().await;
+        end
+    }
+
+    /// One turn: moves what can be moved, and is woken when there is more.
+    fn turn(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        match self.try_turn(context) {
+            Ok(poll) => poll.map(|()| End(CloseReason::Client)),
+            Err(end) => Poll::Ready(end),
+        }
+    }
+
+    fn try_turn(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, End> {
+        let now = Instant::now();
+        self.obey(now)?;
+        for _ in 0..ROUNDS_A_TURN {
+            let mut moved = self.pull_from_lane(context, now)?;
+            moved |= self.pull_from_client(context)?;
+            moved |= self.work(context, now)?;
+            let full = self.fullness();
+            self.push_to_lane(context)?;
+            self.push_to_client(context, now)?;
+            // What stood still because a buffer was full goes on now, and nothing else would wake it.
+            moved |= full != self.fullness();
+            if !moved {
+                self.end_if_due()?;
+                self.seat.wake_at(self.next_deadline());
+                return Ok(Poll::Pending);
+            }
+        }
+        context.waker().wake_by_ref();
+        Ok(Poll::Pending)
+    }
+
+    /// Looks at what may have changed around the connection: policy, drain, deadlines.
+    fn obey(&mut self, now: Instant) -> Result<(), End> {
+        if self.worker.published.generation() != self.generation {
+            self.on_snapshot(&self.worker.published.current())?;
+        }
+        if self.seat.is_evicted() {
+            return Err(End(CloseReason::Evicted));
+        }
+        if self.login_deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(End(CloseReason::LoginTimeout));
+        }
+        if self
+            .reply_deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
+            self.session.give_up("ERR backend timeout", &mut self.out);
+            self.phase = Phase::Ending(CloseReason::BackendTimeout);
+            self.lane.close();
+        }
+        if self
+            .output_deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
+            return Err(End(CloseReason::OutputTimeout));
+        }
+        Ok(())
+    }
+
+    /// A new snapshot governs the next command: the address, the user and the way of login are looked at again.
+    fn on_snapshot(&mut self, snapshot: &Arc<Snapshot>) -> Result<(), End> {
+        let database = snapshot
+            .databases
+            .iter()
+            .find(|database| database.name == self.database.name);
+        let database = database.ok_or(End(CloseReason::Revoked))?;
+        if database.admission.admit(self.peer).is_err()
+            || self.session.on_policy(&database.policy) == Standing::Revoked
+        {
+            return Err(End(CloseReason::Revoked));
+        }
+        self.database = Arc::clone(database);
+        self.generation = snapshot.generation;
+        Ok(())
+    }
+
+    fn reply_deadline(&self) -> Option<Instant> {
+        if !self.lane.is_open() {
+            return None;
+        }
+        self.session
+            .reply_deadline(self.database.limits.request_timeout)
+    }
+
+    fn output_deadline(&self) -> Option<Instant> {
+        (self.client.unsent() > 0).then(|| self.output_moved + self.database.limits.output_timeout)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        [
+            self.login_deadline,
+            self.reply_deadline(),
+            self.output_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Reads frames from the lane, unless the client has too much coming already.
+    fn pull_from_lane(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        if self.coming() > self.database.limits.soft_output {
+            return Ok(false);
+        }
+        let worker = Rc::clone(&self.worker);
+        let mut scratch = worker.lane_scratch.borrow_mut();
+        let received = match self.lane.poll_receive(context, &mut scratch) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(received)) => received,
+            Poll::Ready(Err(fault)) => {
+                drop(scratch);
+                return self.on_lane_lost(&fault.to_string());
+            }
+        };
+        let delivered = self.deliver(
+            &scratch[..received],
+            now,
+            worker.shard.database(self.database_index),
+        );
+        drop(scratch);
+        match delivered {
+            Ok(()) => Ok(true),
+            Err(reason) => Err(self.on_unpaired(&reason)),
+        }
+    }
+
+    /// Passes a backend's bytes on as the session routes them.
+    fn deliver(
+        &mut self,
+        mut bytes: &[u8],
+        now: Instant,
+        shard: Option<&DatabaseShard>,
+    ) -> Result<(), String> {
+        while !bytes.is_empty() {
+            let Some(scanner) = self.lane.scanner() else {
+                return Ok(());
+            };
+            let step = scanner.advance(bytes).map_err(|fault| fault.to_string())?;
+            let (piece, rest) = bytes.split_at(step.consumed);
+            let Some(kind) = step.end.as_ref().or(scanner.current()).map(Frame::kind) else {
+                return Ok(());
+            };
+            if self
+                .session
+                .route(kind)
+                .map_err(|fault| fault.to_string())?
+                == Route::Client
+            {
+                self.out.extend_from_slice(piece);
+            }
+            bytes = rest;
+            if let Some(frame) = &step.end {
+                let ended = self
+                    .session
+                    .on_frame(frame, now, &mut self.out)
+                    .map_err(|fault| fault.to_string())?;
+                if let (Some(ended), Some(shard)) = (ended, shard) {
+                    shard.latency(now.saturating_duration_since(ended.since));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane is gone. A client that misses a reply, or whose state was there, is closed, as it would be by a server:
+    /// an error in place of a reply would make libraries believe that they had one.
+    fn on_lane_lost(&mut self, reason: &str) -> Result<bool, End> {
+        self.lane.close();
+        if self.session.is_idle() && !matches!(self.phase, Phase::Streaming(_)) {
+            return Ok(true);
+        }
+        tracing::warn!(database = %self.database.name, reason, "backend connection was lost while in use");
+        self.push_last_words();
+        Err(End(CloseReason::Backend))
+    }
+
+    /// Nobody can say any more which reply is whose: whatever came before may have been another's, so the client goes too.
+    fn on_unpaired(&mut self, reason: &str) -> End {
+        self.lane.close();
+        tracing::error!(database = %self.database.name, reason, "replies could not be paired");
+        self.push_last_words();
+        End(CloseReason::Backend)
+    }
+
+    /// Replies that were complete when the lane broke are still the client's.
+    fn push_last_words(&mut self) {
+        // What can't be sealed or sent now can't be sent at all.
+        let _ = self.client.send(&mut self.out);
+    }
+
+    /// Reads from the client. It is read also while nothing of it is forwarded, because a client may write its whole
+    /// pipeline before it reads; only when the backend takes nothing, or the cap is reached, is it left alone.
+    fn pull_from_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        if matches!(self.phase, Phase::Ending(_))
+            || self.lane.unsent() > self.database.limits.soft_output
+        {
+            return Ok(false);
+        }
+        if self.input.len() + self.coming() > self.database.limits.hard_output {
+            return Err(End(CloseReason::Overflow));
+        }
+        let before = self.input.len();
+        let mut scratch = self.worker.client_scratch.borrow_mut();
+        let received = self
+            .client
+            .poll_receive(context, &mut scratch, &mut self.input);
+        drop(scratch);
+        match received {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(Received::Bytes)) => {
+                if let Some(shard) = self.worker.shard.database(self.database_index) {
+                    shard.received(self.input.len() - before);
+                }
+                Ok(true)
+            }
+            Poll::Ready(Ok(Received::End)) => {
+                // What came before the end is carried out, as a server would.
+                self.work(context, Instant::now())?;
+                Err(End(CloseReason::Client))
+            }
+            Poll::Ready(Err(fault)) => {
+                tracing::debug!(database = %self.database.name, peer = %self.peer, %fault, "client connection failed");
+                Err(End(CloseReason::Transport))
+            }
+        }
+    }
+
+    /// Whether the lane, and whether the client, has more waiting for it than may be added to.
+    fn fullness(&self) -> (bool, bool) {
+        let most = self.database.limits.soft_output;
+        (self.lane.unsent() > most, self.coming() > most)
+    }
+
+    /// Bytes that the client has coming.
+    pub(super) fn coming(&self) -> usize {
+        self.out.len() + self.client.unsent() + self.session.outstanding().1
+    }
+
+    /// Takes requests out of the input for as long as they can be dealt with.
+    fn work(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        let mut taken = 0;
+        let result = loop {
+            match self.work_once(&mut taken, context, now) {
+                Ok(Step::Again) => {}
+                Ok(Step::Wait | Step::Hold) => break Ok(taken > 0),
+                Err(end) => break Err(end),
+            }
+        };
+        self.drop_input(taken);
+        result
+    }
+
+    /// The connection is somebody's now: it is no longer half-open, and its backend connection is begun.
+    pub(super) fn on_logged_in(&mut self, context: &mut Context<'_>, now: Instant) {
+        self.login_deadline = None;
+        self.seat.established();
+        let (_, fault) = self.lane.poll_ready(
+            context,
+            now,
+            self.session.protocol(),
+            self.session.database(),
+        );
+        if let Some(fault) = fault {
+            self.worker
+                .door
+                .on_connect_fault(self.database_index, &fault);
+        }
+    }
+
+    /// The session is back at its beginning: unless its certificate logs it in, it has to log in again in time.
+    pub(super) fn expect_login(&mut self, now: Instant) {
+        let allowed = self.database.limits.login_timeout;
+        self.login_deadline = self.session.principal().is_none().then(|| now + allowed);
+    }
+
+    fn push_to_lane(&mut self, context: &mut Context<'_>) -> Result<(), End> {
+        match self.lane.poll_flush(context) {
+            Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
+            Poll::Ready(Err(fault)) => self.on_lane_lost(&fault.to_string()).map(|_| ()),
+        }
+    }
+
+    fn push_to_client(&mut self, context: &mut Context<'_>, now: Instant) -> Result<(), End> {
+        if let Some(shard) = self.worker.shard.database(self.database_index)
+            && !self.out.is_empty()
+        {
+            shard.sent(self.out.len());
+        }
+        let before = self.client.unsent();
+        self.client
+            .send(&mut self.out)
+            .map_err(|_| End(CloseReason::Transport))?;
+        let added = self.client.unsent() - before;
+        match self.client.poll_flush(context) {
+            Poll::Ready(Ok(())) => self.output_moved = now,
+            Poll::Ready(Err(_)) => return Err(End(CloseReason::Transport)),
+            Poll::Pending if before == 0 || self.client.unsent() < before + added => {
+                self.output_moved = now
+            }
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    /// A connection that is ending ends when every reply has come and gone; one that is idle, when Redwall drains or its keys
+    /// are worn out.
+    fn end_if_due(&mut self) -> Result<(), End> {
+        if matches!(self.phase, Phase::Requests) && self.session.is_idle() && self.input.is_empty()
+        {
+            if self.worker.is_draining() {
+                self.phase = Phase::Ending(CloseReason::Drained);
+            } else if self.client.tls().is_some_and(|tls| tls.is_worn_out()) {
+                self.phase = Phase::Ending(CloseReason::WornOut);
+            }
+        }
+        match self.phase {
+            Phase::Ending(reason)
+                if self.session.outstanding() == (0, 0) && self.client.unsent() == 0 =>
+            {
+                Err(End(reason))
+            }
+            Phase::Ending(_) | Phase::Requests | Phase::Streaming(_) | Phase::ReadingAway => Ok(()),
+        }
+    }
+
+    /// Says goodbye: flushes what is left for the backend and for the client, as far as that takes no waiting time.
+    async fn finish(mut self) {
+        let flushed = std::future::poll_fn(|context| {
+            let lane = self.lane.poll_flush(context).map(|_| ());
+            let client = self.client.poll_flush(context).map(|_| ());
+            if lane.is_ready() && client.is_ready() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        // The peers have had their time; what they don't take now is lost with the connection.
+        let _ = tokio::time::timeout(GOODBYE, flushed).await;
+        self.lane.close();
+        self.client.say_goodbye();
+        let _ = tokio::time::timeout(GOODBYE, async {
+            let _ = std::future::poll_fn(|context| self.client.poll_flush(context)).await;
+            self.client.linger().await;
+        })
+        .await;
+    }
+
+    fn drop_input(&mut self, taken: usize) {
+        if taken == self.input.len() {
+            if self.input.capacity() > KEPT_CAPACITY {
+                self.input = Vec::new();
+            } else {
+                self.input.clear();
+            }
+        } else {
+            self.input.drain(..taken);
+        }
+    }
+}
+
+/// Whether there is more to do at once.
+pub(super) enum Step {
+    /// There may be.
+    Again,
+    /// Not before something else has happened.
+    Wait,
+    /// Not before more of the request is here.
+    Hold,
+}

@@ -1,0 +1,348 @@
+//! From an admitted socket to a session: handshake, identity, and the first judgement of who is there.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use rustls::ProtocolVersion;
+
+use super::connection::{Connection, End, Parts};
+use super::seats::Seat;
+use super::worker::{Accepted, Worker};
+use crate::client::fault::utc;
+use crate::client::{
+    Client, ClientFault, HandshakeFault, IdentityFault, Received, Seen, Tls, TlsFault, identity,
+    verifier,
+};
+use crate::lane::Lane;
+use crate::session::{Beginning, Session};
+use crate::snapshot::{Database, Transport};
+use crate::telemetry::{CloseReason, HandshakeOutcome};
+
+/// How long a refused client may take to read why.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Serves one accepted connection to its end.
+pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
+    let Accepted {
+        socket,
+        peer,
+        local,
+        database: index,
+        transport,
+        ticket,
+        load,
+        since,
+    } = accepted;
+    let seat = worker.seats.take(ticket);
+    let snapshot = worker.published.current();
+    let Some(database) = snapshot.databases.get(index).cloned() else {
+        return;
+    };
+    let Some(client) = client(socket, transport, &database) else {
+        return;
+    };
+    let newcomer = Newcomer {
+        worker,
+        seat,
+        database,
+        index,
+        generation: snapshot.generation,
+        peer,
+        local,
+        since,
+        seen: RefCell::default(),
+    };
+    drop(snapshot);
+    newcomer.serve(client).await;
+    drop(load);
+}
+
+/// A socket with the TLS that its listener speaks.
+fn client(
+    socket: std::net::TcpStream,
+    transport: Transport,
+    database: &Database,
+) -> Option<Client> {
+    let socket = tokio::net::TcpStream::from_std(socket).ok()?;
+    let tls = match (transport, &database.tls) {
+        (Transport::Plaintext, _) => None,
+        (Transport::Tls, Some(config)) => Some(Tls::new(Arc::clone(config)).ok()?),
+        // A TLS listener without TLS can't be loaded; were it there, nobody would be served in the clear.
+        (Transport::Tls, None) => return None,
+    };
+    Some(Client::new(socket, tls))
+}
+
+/// A connection that has not proven anything yet.
+struct Newcomer {
+    worker: Rc<Worker>,
+    seat: Seat,
+    database: Arc<Database>,
+    index: usize,
+    generation: u64,
+    peer: SocketAddr,
+    local: SocketAddr,
+    since: Instant,
+    /// What the verifier saw of this connection's certificate.
+    seen: RefCell<Option<Seen>>,
+}
+
+/// Why a newcomer is not served.
+enum Turned {
+    Abandoned,
+    Timeout,
+    Evicted,
+    Failed {
+        outcome: HandshakeOutcome,
+        why: String,
+        remedy: &'static str,
+    },
+}
+
+impl Turned {
+    fn unmapped(why: String) -> Self {
+        Self::Failed {
+            outcome: HandshakeOutcome::Unmapped,
+            why,
+            remedy: "",
+        }
+    }
+}
+
+impl Newcomer {
+    async fn serve(self, mut client: Client) {
+        self.seat.register_waker().await;
+        let deadline = self.since + self.database.limits.login_timeout;
+        self.seat.wake_at(Some(deadline));
+        let mut input = Vec::new();
+        let done = std::future::poll_fn(|context| {
+            self.shake_hands(&mut client, &mut input, deadline, context)
+        })
+        .await;
+        let certificate_user = match done.and_then(|()| self.identify(&client)) {
+            Ok(user) => user,
+            Err(turned) => return self.turn_away(client, turned).await,
+        };
+        let closed = CloseCounter {
+            worker: Rc::clone(&self.worker),
+            index: self.index,
+            reason: Cell::default(),
+        };
+        let connection = self.connection(client, certificate_user, input, deadline);
+        let End(reason) = connection.serve().await;
+        closed.reason.set(Some(reason));
+    }
+
+    /// Drives the handshake: reads, and writes what TLS answers, until it is over.
+    fn shake_hands(
+        &self,
+        client: &mut Client,
+        input: &mut Vec<u8>,
+        deadline: Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Turned>> {
+        loop {
+            if let Poll::Ready(Err(_)) = client.poll_flush(context) {
+                return Poll::Ready(Err(Turned::Abandoned));
+            }
+            if !client.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.seat.is_evicted() {
+                return Poll::Ready(Err(Turned::Evicted));
+            }
+            if Instant::now() >= deadline {
+                return Poll::Ready(Err(Turned::Timeout));
+            }
+            let mut scratch = self.worker.client_scratch.borrow_mut();
+            let received = client.poll_receive(context, &mut scratch, input);
+            drop(scratch);
+            if let Some(seen) = verifier::take_seen() {
+                self.seen.replace(Some(seen));
+            }
+            match received {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(Received::Bytes)) => {}
+                Poll::Ready(Ok(Received::End) | Err(ClientFault::Io(_))) => {
+                    return Poll::Ready(Err(Turned::Abandoned));
+                }
+                Poll::Ready(Err(ClientFault::Tls(fault))) => {
+                    return Poll::Ready(Err(self.explain(&fault)));
+                }
+            }
+        }
+    }
+
+    /// Says what went wrong in a handshake, and what to do about it.
+    fn explain(&self, fault: &TlsFault) -> Turned {
+        let seen = self.seen.borrow();
+        let certificate = seen.as_ref().and_then(Seen::fault);
+        match fault {
+            TlsFault::Rustls(error) => {
+                let explained = HandshakeFault::explain(error, certificate);
+                let outcome = match (certificate, error) {
+                    (Some(_), _) => HandshakeOutcome::BadCertificate,
+                    (None, rustls::Error::NoCertificatesPresented) => {
+                        HandshakeOutcome::NoCertificate
+                    }
+                    (None, rustls::Error::InvalidCertificate(_)) => {
+                        HandshakeOutcome::BadCertificate
+                    }
+                    (None, rustls::Error::InvalidMessage(_)) => HandshakeOutcome::NotTls,
+                    (None, _) => HandshakeOutcome::Protocol,
+                };
+                Turned::Failed {
+                    outcome,
+                    why: explained.cause,
+                    remedy: explained.remedy,
+                }
+            }
+            TlsFault::HandshakeTooLarge | TlsFault::UnexpectedState => Turned::Failed {
+                outcome: HandshakeOutcome::Protocol,
+                why: fault.to_string(),
+                remedy: "",
+            },
+        }
+    }
+
+    /// Counts the handshake and finds the user that the client's certificate proves, if it has one.
+    fn identify(&self, client: &Client) -> Result<Option<String>, Turned> {
+        let Some(tls) = client.tls() else {
+            return Ok(None);
+        };
+        let user = match (tls.peer_certificates().first(), &*self.seen.borrow()) {
+            (None, _) => None,
+            (Some(leaf), Some(seen)) => {
+                identity::prove(&self.database.certificate_users, seen, leaf)
+                    .map_err(|fault| Turned::unmapped(fault.to_string()))?
+            }
+            (Some(_), None) => {
+                return Err(Turned::unmapped(IdentityFault::NotVerified.to_string()));
+            }
+        };
+        self.count(match tls.version() {
+            Some(ProtocolVersion::TLSv1_2) => HandshakeOutcome::Tls12,
+            Some(_) | None => HandshakeOutcome::Tls13,
+        });
+        Ok(user)
+    }
+
+    fn count(&self, outcome: HandshakeOutcome) {
+        if let Some(shard) = self.worker.shard.database(self.index) {
+            shard.handshake(outcome);
+        }
+    }
+
+    fn connection(
+        self,
+        client: Client,
+        certificate_user: Option<String>,
+        input: Vec<u8>,
+        login_deadline: Instant,
+    ) -> Connection {
+        let Self {
+            worker,
+            seat,
+            database,
+            index,
+            generation,
+            peer,
+            local,
+            since,
+            seen: _,
+        } = self;
+        if let Some(shard) = worker.shard.database(index) {
+            shard.opened();
+        }
+        let id = worker.next_client_id();
+        let beginning = Beginning {
+            id,
+            peer: peer.to_string(),
+            local: local.to_string(),
+            certificate_user,
+            since,
+        };
+        let session = Session::new(beginning, &database.policy);
+        let status = Arc::clone(worker.door.backend(index));
+        let name = format!("redwall:{}:{id}", database.name);
+        let lane = Lane::new(Arc::clone(&database.backend), status, name);
+        Connection::new(Parts {
+            worker,
+            seat,
+            database,
+            database_index: index,
+            generation,
+            peer: peer.ip(),
+            client,
+            session,
+            lane,
+            input,
+            login_deadline,
+        })
+    }
+
+    /// Counts and logs why a newcomer is not served, and lets it read the alert.
+    async fn turn_away(&self, mut client: Client, turned: Turned) {
+        let (outcome, why) = match turned {
+            Turned::Abandoned => (HandshakeOutcome::Abandoned, None),
+            Turned::Timeout => (HandshakeOutcome::Timeout, None),
+            Turned::Evicted => (HandshakeOutcome::Evicted, None),
+            Turned::Failed {
+                outcome,
+                why,
+                remedy,
+            } => (outcome, Some((why, remedy))),
+        };
+        self.count(outcome);
+        let Some((why, remedy)) = why else { return };
+        self.log(outcome, &why, remedy);
+        let last_words = async {
+            let _ = std::future::poll_fn(|context| client.poll_flush(context)).await;
+            client.linger().await;
+        };
+        // A peer that doesn't read its alert in time misses it.
+        let _ = tokio::time::timeout(LINGER, last_words).await;
+    }
+
+    /// One line a failed handshake: who, why, and what the certificate says of itself, bounded and escaped.
+    fn log(&self, outcome: HandshakeOutcome, why: &str, remedy: &str) {
+        let peer = self.peer.ip().to_canonical();
+        if !self.worker.may_log(peer, Instant::now()) {
+            return;
+        }
+        let database = self.database.name.as_str();
+        match self.seen.borrow().as_ref().and_then(Seen::facts) {
+            Some(facts) => tracing::info!(
+                %peer, database, outcome = outcome.text(), reason = %why, remedy,
+                subject = %facts.subject, issuer = %facts.issuer, expires = %expiry(facts.not_after),
+                "TLS handshake failed"
+            ),
+            None => tracing::info!(
+                %peer, database, outcome = outcome.text(), reason = %why, remedy, "TLS handshake failed"
+            ),
+        }
+    }
+}
+
+fn expiry(not_after: i64) -> String {
+    utc(u64::try_from(not_after).unwrap_or_default())
+}
+
+/// Counts a connection's end, also when a fault of Redwall's own ends it.
+struct CloseCounter {
+    worker: Rc<Worker>,
+    index: usize,
+    reason: Cell<Option<CloseReason>>,
+}
+
+impl Drop for CloseCounter {
+    fn drop(&mut self) {
+        if let Some(shard) = self.worker.shard.database(self.index) {
+            shard.closed(self.reason.get().unwrap_or(CloseReason::Internal));
+        }
+    }
+}

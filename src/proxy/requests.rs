@@ -1,0 +1,257 @@
+//! The request side of a connection's loop: scans the input, asks the session, and does what it says.
+
+use std::task::Context;
+use std::time::Instant;
+
+use super::connection::{Connection, End, Phase, Step};
+use super::upload::Upload;
+use crate::lane::Readiness;
+use crate::resp::{Limits, Scan};
+use crate::session::{Action, Around, Denied, Handled, LoginOutcome};
+use crate::telemetry::{CloseReason, VerdictLabel};
+
+/// A request that announces more bytes than this is streamed if it can be.
+const STREAM_FROM: u64 = 1024 * 1024;
+
+impl Connection {
+    /// Takes one request, or part of one, out of the input from `taken` on.
+    pub(super) fn work_once(
+        &mut self,
+        taken: &mut usize,
+        context: &mut Context<'_>,
+        now: Instant,
+    ) -> Result<Step, End> {
+        if *taken == self.input.len() || self.is_held_back() {
+            return Ok(Step::Wait);
+        }
+        if let Some(len) = self.waiting {
+            return self.on_request(taken, len, context, now);
+        }
+        let limits = self.limits();
+        match self.scanner.scan(&self.input[*taken..], &limits) {
+            Err(fault) => {
+                match fault.redis_text() {
+                    Some(text) => self.session.refuse_unavailable(&text, &mut self.out),
+                    None => self.out.clear(),
+                }
+                *taken = self.input.len();
+                self.phase = Phase::Ending(CloseReason::Protocol);
+                Ok(Step::Wait)
+            }
+            Ok(Scan::Skipped { len }) => {
+                *taken += len;
+                Ok(Step::Again)
+            }
+            Ok(Scan::Complete { len } | Scan::Inline { len }) => {
+                self.on_request(taken, len, context, now)
+            }
+            Ok(Scan::Rest { len }) => {
+                if let Phase::Streaming(_) = self.phase {
+                    self.lane.append_rest(&self.input[*taken..*taken + len]);
+                }
+                self.phase = Phase::Requests;
+                *taken += len;
+                Ok(Step::Again)
+            }
+            Ok(Scan::Incomplete) => self.on_part_of_request(taken, context, now),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let limits = Limits {
+            max_bulk: self.database.limits.max_bulk,
+            ..Limits::DEFAULT
+        };
+        self.session.limits(limits)
+    }
+
+    /// Whether nothing more may be forwarded now. A request that has begun to be forwarded goes on.
+    fn is_held_back(&self) -> bool {
+        match self.phase {
+            Phase::Requests => {
+                self.session.outstanding().0 >= self.database.limits.max_in_flight
+                    || self.coming() > self.database.limits.soft_output
+                    || self.lane.unsent() > self.database.limits.soft_output
+            }
+            Phase::Streaming(_) => self.lane.unsent() > self.database.limits.soft_output,
+            Phase::ReadingAway => false,
+            Phase::Ending(_) => true,
+        }
+    }
+
+    /// A whole request is here; one that can't be dealt with yet waits, and everything behind it.
+    fn on_request(
+        &mut self,
+        taken: &mut usize,
+        len: usize,
+        context: &mut Context<'_>,
+        now: Instant,
+    ) -> Result<Step, End> {
+        match self.offer(*taken, context, now)? {
+            Step::Wait | Step::Hold => {
+                self.waiting = Some(len);
+                Ok(Step::Wait)
+            }
+            Step::Again => {
+                self.waiting = None;
+                *taken += len;
+                Ok(Step::Again)
+            }
+        }
+    }
+
+    /// Only part of a request is here. A small one waits for its rest; a large one is streamed, held or refused.
+    fn on_part_of_request(
+        &mut self,
+        taken: &mut usize,
+        context: &mut Context<'_>,
+        now: Instant,
+    ) -> Result<Step, End> {
+        let announced = self
+            .scanner
+            .progress()
+            .map_or(0, |progress| progress.announced_bytes);
+        match &mut self.phase {
+            Phase::Requests if announced <= STREAM_FROM => return Ok(Step::Wait),
+            Phase::Requests => match self.offer(*taken, context, now)? {
+                Step::Again => {}
+                Step::Hold if announced > self.database.limits.max_held_request => {
+                    self.session
+                        .refuse_too_large(self.database.limits.max_held_request, &mut self.out);
+                    self.phase = Phase::ReadingAway;
+                }
+                Step::Wait | Step::Hold => return Ok(Step::Wait),
+            },
+            Phase::Streaming(upload) => {
+                upload
+                    .grow_to(announced)
+                    .map_err(|_| End(CloseReason::Overflow))?;
+                self.lane.append_rest(&self.input[*taken..]);
+            }
+            Phase::ReadingAway | Phase::Ending(_) => {}
+        }
+        self.scanner.dropped(self.input.len() - *taken);
+        *taken = self.input.len();
+        Ok(Step::Wait)
+    }
+
+    /// Offers the session the request, or the part of one, that begins at `at`; does what it says.
+    ///
+    /// [`Step::Wait`]: nothing has been done, offer it again. [`Step::Hold`]: nothing, and its part can't be judged yet.
+    /// [`Step::Again`]: it has been dealt with.
+    fn offer(&mut self, at: usize, context: &mut Context<'_>, now: Instant) -> Result<Step, End> {
+        let facts = self.worker.door.backend(self.database_index).facts();
+        let around = Around {
+            policy: &self.database.policy,
+            backend_version: facts.as_deref().map(|facts| facts.version.as_str()),
+            max_subscriptions: self.database.limits.max_subscriptions,
+            now,
+        };
+        let input = &self.input[at..];
+        let part = self.scanner.prefix(input);
+        let request = part.unwrap_or_else(|| self.scanner.request(input));
+        if request.is_empty() {
+            // The command's name isn't here yet.
+            return Ok(Step::Hold);
+        }
+        match self.session.on_request(request, around, &mut self.out) {
+            Action::Wait if part.is_some() => return Ok(Step::Hold),
+            Action::Wait => return Ok(Step::Wait),
+            Action::Forward(forward) => {
+                let (protocol, number) = (self.session.protocol(), self.session.database());
+                let (readiness, fault) = self.lane.poll_ready(context, now, protocol, number);
+                if let Some(fault) = fault {
+                    self.worker
+                        .door
+                        .on_connect_fault(self.database_index, &fault);
+                }
+                let upload = match (readiness, part) {
+                    (Readiness::Pending, _) => return Ok(Step::Wait),
+                    (Readiness::Unavailable(text), _) => Err(text),
+                    (Readiness::Open, None) => Ok(None),
+                    (Readiness::Open, Some(_)) => self.begin_upload().map(Some),
+                };
+                let row = forward.row();
+                match upload {
+                    Ok(upload) => {
+                        self.lane.append(&forward);
+                        self.session.forwarded(forward);
+                        self.phase = upload.map_or(Phase::Requests, Phase::Streaming);
+                        self.worker.shard.command(row, VerdictLabel::Allowed);
+                    }
+                    Err(text) => {
+                        self.session.refuse_unavailable(text, &mut self.out);
+                        self.worker.shard.command(row, VerdictLabel::Unavailable);
+                    }
+                }
+            }
+            Action::Handled(handled) => {
+                let is_part = part.is_some();
+                self.on_handled(handled, context, now);
+                if is_part && matches!(self.phase, Phase::Requests) {
+                    self.phase = Phase::ReadingAway;
+                }
+            }
+        }
+        Ok(Step::Again)
+    }
+
+    /// Charges what the request at the front of the input has announced so far.
+    fn begin_upload(&self) -> Result<Upload, &'static str> {
+        let uploads = self.worker.door.uploads(self.database_index);
+        let announced = self
+            .scanner
+            .progress()
+            .map_or(0, |progress| progress.announced_bytes);
+        Upload::begin(uploads, self.database.limits.max_uploads, announced)
+            .map_err(|_| "ERR too many bytes of large values are on their way to the backend")
+    }
+
+    /// Counts what was done about a request, and does what the session can't do itself.
+    fn on_handled(&mut self, handled: Handled, context: &mut Context<'_>, now: Instant) {
+        let shard = &self.worker.shard;
+        match handled {
+            Handled::Answered { row } => {
+                if let Some(row) = row {
+                    shard.command(row, VerdictLabel::Answered);
+                }
+            }
+            Handled::Denied(Denied { row, reason }) => {
+                shard.command(row, VerdictLabel::Denied);
+                shard.denial(reason.index());
+            }
+            Handled::Login { outcome } => self.on_login(outcome, context, now),
+            Handled::Tell(internal) => {
+                if self.lane.is_open() {
+                    self.lane.tell(&internal);
+                    self.session.told(internal, now);
+                } else {
+                    // A connection that is being made would come up with the old protocol.
+                    self.lane.close();
+                    self.session.not_told(internal, &mut self.out);
+                }
+                self.on_logged_in(context, now);
+            }
+            Handled::Reset => {
+                self.lane.close();
+                self.expect_login(now);
+            }
+            Handled::Quit => self.phase = Phase::Ending(CloseReason::Client),
+        }
+    }
+
+    /// A login was tried: one that succeeded ends the deadline for it and has the backend connected at once, so that a
+    /// command which waits for what comes next (XREAD with `$`) doesn't miss what comes while a connection is made.
+    fn on_login(&mut self, outcome: LoginOutcome, context: &mut Context<'_>, now: Instant) {
+        if let Some(shard) = self.worker.shard.database(self.database_index) {
+            shard.login(outcome == LoginOutcome::Succeeded);
+        }
+        match outcome {
+            LoginOutcome::Succeeded => self.on_logged_in(context, now),
+            LoginOutcome::Failed => {
+                self.worker
+                    .log_failed_login(&self.database.name, self.peer, now)
+            }
+        }
+    }
+}

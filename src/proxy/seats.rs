@@ -1,0 +1,103 @@
+//! A worker's connections as its clock and its control see them: whom to wake, and when.
+//!
+//! One sweep ten times a second stands in for a timer per connection, which would have to be set at every command.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::door::Ticket;
+
+/// All seats of a worker.
+#[derive(Default)]
+pub(super) struct Seats {
+    entries: RefCell<Vec<Entry>>,
+    free: RefCell<Vec<usize>>,
+}
+
+#[derive(Default)]
+struct Entry {
+    waker: Option<Waker>,
+    deadline: Option<Instant>,
+}
+
+/// One connection's seat; given back when dropped.
+pub(super) struct Seat {
+    seats: Rc<Seats>,
+    index: usize,
+    ticket: Ticket,
+}
+
+impl Seats {
+    /// A seat for the connection that `ticket` admits.
+    pub(super) fn take(self: &Rc<Self>, ticket: Ticket) -> Seat {
+        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            let mut entries = self.entries.borrow_mut();
+            entries.push(Entry::default());
+            entries.len() - 1
+        });
+        Seat {
+            seats: Rc::clone(self),
+            index,
+            ticket,
+        }
+    }
+
+    /// Wakes every connection whose deadline has come.
+    pub(super) fn sweep(&self, now: Instant) {
+        for entry in self.entries.borrow_mut().iter_mut() {
+            if entry.deadline.is_some_and(|deadline| deadline <= now) {
+                entry.deadline = None;
+                entry.waker.iter().for_each(Waker::wake_by_ref);
+            }
+        }
+    }
+
+    /// Wakes every connection: something that concerns all has changed.
+    pub(super) fn wake_all(&self) {
+        for entry in self.entries.borrow().iter() {
+            entry.waker.iter().for_each(Waker::wake_by_ref);
+        }
+    }
+}
+
+impl Seat {
+    /// Remembers the calling task as the one to wake.
+    pub(super) async fn register_waker(&self) {
+        std::future::poll_fn(|context| {
+            if let Some(entry) = self.seats.entries.borrow_mut().get_mut(self.index) {
+                entry.waker = Some(context.waker().clone());
+            }
+            self.ticket.eviction.register(context.waker());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Has the connection woken at `deadline`, or soon after; `None` for never.
+    pub(super) fn wake_at(&self, deadline: Option<Instant>) {
+        if let Some(entry) = self.seats.entries.borrow_mut().get_mut(self.index) {
+            entry.deadline = deadline;
+        }
+    }
+
+    /// Whether another connection needs this one's place.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.ticket.eviction.is_evicted()
+    }
+
+    /// The client has proven who it is.
+    pub(super) fn established(&self) {
+        self.ticket.established();
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(entry) = self.seats.entries.borrow_mut().get_mut(self.index) {
+            *entry = Entry::default();
+        }
+        self.seats.free.borrow_mut().push(self.index);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a backend's frames mean to the session: whether the client hears them, and what they end and change.
+
+use std::time::Instant;
+
+use super::Session;
+use super::subscriptions::{self, Kind};
+use crate::pairing::{Audience, Ended, ReplyEffect, Whole};
+use crate::resp::{Frame, FrameKind, Protocol};
+
+/// Where a frame's bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To the client.
+    Client,
+    /// Nowhere.
+    Nobody,
+}
+
+/// Session and backend no longer agree on which reply belongs to which request: the connection must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairingFault {
+    /// A frame came that no request is waiting for.
+    Surplus,
+    /// A request that can't fail has failed, or a confirmation is of another kind than was asked for.
+    OutOfStep,
+}
+
+impl std::fmt::Display for PairingFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Surplus => "the backend sent a reply that nothing was waiting for",
+            Self::OutOfStep => {
+                "the backend refused what can't be refused, so replies can no longer be paired"
+            }
+        })
+    }
+}
+
+impl std::error::Error for PairingFault {}
+
+impl Session {
+    /// Where the bytes of a frame go of which the kind is known; it stays so until the frame ends.
+    ///
+    /// # Errors
+    /// [`PairingFault::Surplus`]
+    pub fn route(&self, kind: FrameKind) -> Result<Route, PairingFault> {
+        match kind {
+            FrameKind::Push => Ok(Route::Client),
+            // Messages of RESP2 look like replies; while they may come, Redwall itself has nothing outstanding.
+            FrameKind::Reply | FrameKind::Attribute if self.expects_resp2_messages() => {
+                Ok(Route::Client)
+            }
+            FrameKind::Reply | FrameKind::Attribute => match self.turns.head() {
+                Some(head) if head.audience == Audience::Client => Ok(Route::Client),
+                Some(_) => Ok(Route::Nobody),
+                None => Err(PairingFault::Surplus),
+            },
+        }
+    }
+
+    /// A frame has ended. Returns the reply that it completes, if it does; answers whose turn has come go to `out`.
+    ///
+    /// # Errors
+    /// [`PairingFault`]
+    pub fn on_frame(
+        &mut self,
+        frame: &Frame,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Ended>, PairingFault> {
+        match frame.kind() {
+            FrameKind::Attribute => Ok(None),
+            FrameKind::Push => match confirmation(frame) {
+                Some(kind) if self.awaits_confirmations() => {
+                    self.on_confirmation(kind, frame, now, out)
+                }
+                Some(_) | None => Ok(None),
+            },
+            FrameKind::Reply if self.expects_resp2_messages() && is_message(frame) => Ok(None),
+            FrameKind::Reply => self.on_reply(frame, now, out),
+        }
+    }
+
+    fn on_reply(
+        &mut self,
+        frame: &Frame,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Ended>, PairingFault> {
+        if self.awaits_confirmations() && !frame.is_error() {
+            let kind = confirmation(frame).ok_or(PairingFault::OutOfStep)?;
+            return self.on_confirmation(kind, frame, now, out);
+        }
+        let ended = self
+            .turns
+            .frame_ended(Whole::Always, now, out)
+            .ok_or(PairingFault::Surplus)?;
+        self.apply(ended.effect, frame)?;
+        Ok(Some(ended))
+    }
+
+    fn on_confirmation(
+        &mut self,
+        kind: Kind,
+        frame: &Frame,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Ended>, PairingFault> {
+        let count = frame.third().and_then(|count| u64::try_from(count).ok());
+        self.subscriptions
+            .confirmed(kind, count.ok_or(PairingFault::OutOfStep)?);
+        Ok(self.turns.frame_ended(Whole::IfAnnounced, now, out))
+    }
+
+    fn apply(&mut self, effect: ReplyEffect, frame: &Frame) -> Result<(), PairingFault> {
+        match effect {
+            ReplyEffect::Nothing => {}
+            ReplyEffect::Select(number) => {
+                self.selecting = self.selecting.saturating_sub(1);
+                self.database = number
+                    .filter(|_| !frame.is_error())
+                    .unwrap_or(self.database);
+            }
+            ReplyEffect::Exec(Some(number)) if !frame.is_error() && !frame.is_null() => {
+                self.database = number
+            }
+            ReplyEffect::Exec(_) => {}
+            ReplyEffect::Confirmations | ReplyEffect::MustSucceed if frame.is_error() => {
+                return Err(PairingFault::OutOfStep);
+            }
+            ReplyEffect::Confirmations | ReplyEffect::MustSucceed => {}
+        }
+        Ok(())
+    }
+
+    fn awaits_confirmations(&self) -> bool {
+        self.turns
+            .head()
+            .is_some_and(|head| head.effect == ReplyEffect::Confirmations)
+    }
+
+    fn expects_resp2_messages(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.subscriptions.is_confirmed()
+    }
+}
+
+/// The kind of subscription that a frame confirms the beginning or the end of.
+fn confirmation(frame: &Frame) -> Option<Kind> {
+    subscriptions::of_command(std::str::from_utf8(frame.label()).ok()?).map(|(kind, _)| kind)
+}
+
+fn is_message(frame: &Frame) -> bool {
+    matches!(frame.label(), b"message" | b"pmessage" | b"smessage")
+}

@@ -1,0 +1,157 @@
+//! What every connection obeys now: immutable, replaced as a whole, with a generation that tells old from new.
+//!
+//! Only types. `load` builds a snapshot from files; `app` publishes it; workers look at it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::acl::Policy;
+use crate::admission::Admission;
+use crate::admission::certificate::CertificateMapping;
+use crate::admission::slots::SlotLimits;
+use crate::config::Secret;
+
+/// All that is in force.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Grows with every snapshot of the process.
+    pub generation: u64,
+    /// The databases, in the order of the configuration; a connection remembers its database's index.
+    pub databases: Vec<Arc<Database>>,
+}
+
+/// One named endpoint: where it listens, who may enter, and what is behind it.
+#[derive(Debug)]
+pub struct Database {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// The addresses that it listens on.
+    pub listeners: Vec<Listener>,
+    /// Which addresses may connect.
+    pub admission: Admission,
+    /// How many may be connected.
+    pub slots: SlotLimits,
+    /// TLS for its clients; `None` if it has plaintext listeners only.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// From a client's certificate to its user.
+    pub certificate_users: Vec<CertificateMapping>,
+    /// Users and their rights.
+    pub policy: Arc<Policy>,
+    /// Where its data is.
+    pub backend: Arc<BackendTarget>,
+    /// Bounds on what one client may use, and deadlines.
+    pub limits: ClientLimits,
+    /// Unix time at which the earliest of its server certificates expires, in seconds.
+    pub certificate_expiry: Option<u64>,
+}
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// IP and port.
+    pub address: SocketAddr,
+    /// What is spoken there.
+    pub transport: Transport,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TLS.
+    Tls,
+    /// Redis's protocol in the clear, because the configuration asks for it by name.
+    Plaintext,
+}
+
+/// Bounds and deadlines of one client's connection.
+#[derive(Clone, Debug)]
+pub struct ClientLimits {
+    /// Accept, handshake and login must be over after this.
+    pub login_timeout: Duration,
+    /// A backend's answer to a command that doesn't block must be there after this.
+    pub request_timeout: Duration,
+    /// Bytes must move towards a client that doesn't read within this.
+    pub output_timeout: Duration,
+    /// Largest bulk string, in bytes.
+    pub max_bulk: u64,
+    /// Largest request that is held whole, in bytes.
+    pub max_held_request: u64,
+    /// Most requests that wait for their replies; beyond it nothing more is forwarded.
+    pub max_in_flight: usize,
+    /// Most channels and patterns that one client is subscribed to.
+    pub max_subscriptions: usize,
+    /// Bytes held for a client above which nothing more of it is forwarded.
+    pub soft_output: usize,
+    /// Bytes held for a client above which it is closed.
+    pub hard_output: usize,
+    /// Bytes of large values that may be on their way to the backend at once, announced ones counted.
+    pub max_uploads: u64,
+}
+
+/// How to reach and log in to a backend.
+#[derive(Debug)]
+pub struct BackendTarget {
+    /// Where it listens.
+    pub address: BackendAddress,
+    /// TLS to it, always verified.
+    pub tls: Option<BackendTls>,
+    /// The service user; `None` for `default`.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// Name resolution, connect, TLS and login must be over after this.
+    pub connect_timeout: Duration,
+}
+
+/// Where a backend listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendAddress {
+    /// A host name or IP address, resolved at each connect, and a port.
+    Tcp {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A Unix socket's path.
+    Unix(PathBuf),
+}
+
+/// TLS to a backend.
+#[derive(Clone, Debug)]
+pub struct BackendTls {
+    /// CA, optional client certificate, versions.
+    pub config: Arc<rustls::ClientConfig>,
+    /// The name that its certificate must have.
+    pub server_name: rustls::pki_types::ServerName<'static>,
+}
+
+/// The snapshot in force, for all threads.
+#[derive(Debug)]
+pub struct Published {
+    generation: AtomicU64,
+    current: RwLock<Arc<Snapshot>>,
+}
+
+impl Published {
+    /// Puts the first snapshot in force.
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self {
+            generation: AtomicU64::new(snapshot.generation),
+            current: RwLock::new(Arc::new(snapshot)),
+        }
+    }
+
+    /// The generation in force: one atomic load, for every turn of every connection.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The snapshot in force.
+    pub fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

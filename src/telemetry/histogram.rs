@@ -1,0 +1,62 @@
+//! A latency histogram that one worker writes and a scrape reads.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Upper bounds of the buckets in microseconds: from 50 us to 10 s, about three a decade.
+pub const BOUNDS_MICROS: [u64; 17] = [
+    50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+    1_000_000, 2_000_000, 5_000_000, 10_000_000,
+];
+
+/// Counts of durations by bucket, with their sum.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; BOUNDS_MICROS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+/// A histogram's figures at one moment; adds up over workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Count in each bucket, not cumulative; the last one is above all bounds.
+    pub buckets: [u64; BOUNDS_MICROS.len() + 1],
+    /// Sum of all durations in microseconds.
+    pub sum_micros: u64,
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn observe(&self, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
+        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.sum_micros.fetch_add(micros, Relaxed);
+    }
+
+    /// Adds this histogram's figures to `reading`.
+    pub fn add_to(&self, reading: &mut Reading) {
+        for (total, bucket) in reading.buckets.iter_mut().zip(&self.buckets) {
+            *total += bucket.load(Relaxed);
+        }
+        reading.sum_micros += self.sum_micros.load(Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_falls_into_the_first_bucket_that_is_not_below_it() {
+        let histogram = Histogram::default();
+        for micros in [0, 50, 51, 10_000_000, 10_000_001] {
+            histogram.observe(Duration::from_micros(micros));
+        }
+        let mut reading = Reading::default();
+        histogram.add_to(&mut reading);
+        assert_eq!((reading.buckets[0], reading.buckets[1]), (2, 1));
+        assert_eq!((reading.buckets[16], reading.buckets[17]), (1, 1));
+        assert_eq!(reading.sum_micros, 20_000_102);
+    }
+}

@@ -1,0 +1,155 @@
+//! The log: where tracing's events go, and how often one cause may write a line.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+/// Sends events of `level` and above to standard error. `RUST_LOG` wins over `level`; `NO_COLOR` is honoured.
+///
+/// # Errors
+/// A text, if the process has a log already or `level` isn't one.
+pub fn install(format: LogFormat, level: &str) -> Result<(), String> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives),
+        Ok(_) | Err(_) => EnvFilter::try_new(level),
+    }
+    .map_err(|error| error.to_string())?;
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let writer = BoxMakeWriter::new(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(writer);
+    match format {
+        LogFormat::Text => builder.with_ansi(colour).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    }
+    .map_err(|error| error.to_string())
+}
+
+/// How long one address's count of lines is kept.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Lines that one address may cause in a window.
+const LINES_PER_ADDRESS: u32 = 5;
+
+/// Addresses that are told apart; all others share one count.
+const MAX_ADDRESSES: usize = 4096;
+
+/// Decides whether an address may cause one more log line, so that a scanner can't fill the disk.
+///
+/// IPv6 addresses count by their /64. The table is bounded: beyond 4,096 addresses a window the rest share one count.
+#[derive(Debug, Default)]
+pub struct LineLimiter {
+    counts: HashMap<IpAddr, u32>,
+    others: u32,
+    window_start: Option<Instant>,
+    suppressed: u64,
+}
+
+/// What [`LineLimiter::permit`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Write it; so many lines were withheld in the window before, to be mentioned once.
+    Write {
+        /// Lines withheld since this was last said.
+        suppressed_before: u64,
+    },
+    /// Don't.
+    Withhold,
+}
+
+impl LineLimiter {
+    /// Counts one line that `address` causes at `now`.
+    pub fn permit(&mut self, address: IpAddr, now: Instant) -> Line {
+        let mut suppressed_before = 0;
+        if self
+            .window_start
+            .is_none_or(|start| now.duration_since(start) >= WINDOW)
+        {
+            self.window_start = Some(now);
+            self.counts.clear();
+            self.others = 0;
+            suppressed_before = std::mem::take(&mut self.suppressed);
+        }
+        let full = self.counts.len() >= MAX_ADDRESSES;
+        let key = by_site(address);
+        let count = match self.counts.get_mut(&key) {
+            Some(count) => count,
+            None if full => &mut self.others,
+            None => self.counts.entry(key).or_insert(0),
+        };
+        *count += 1;
+        if *count <= LINES_PER_ADDRESS {
+            Line::Write { suppressed_before }
+        } else {
+            self.suppressed += 1 + suppressed_before;
+            Line::Withhold
+        }
+    }
+}
+
+/// An IPv6 site has a /64 to itself: its addresses count as one.
+fn by_site(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_fails_again_and_again_writes_five_lines_a_minute() {
+        let mut limiter = LineLimiter::default();
+        let start = Instant::now();
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let written = (0..1000)
+            .filter(|_| limiter.permit(address, start) != Line::Withhold)
+            .count();
+        assert_eq!(written, 5);
+        assert_eq!(
+            limiter.permit(address, start + WINDOW),
+            Line::Write {
+                suppressed_before: 995
+            }
+        );
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_site_share_their_lines_and_others_do_not() {
+        let mut limiter = LineLimiter::default();
+        let start = Instant::now();
+        let site = |last: u128| IpAddr::V6((0x2001_0db8_u128 << 96 | last).into());
+        let written = (0..1000)
+            .filter(|last| limiter.permit(site(*last), start) != Line::Withhold)
+            .count();
+        assert_eq!(written, 5);
+        assert_ne!(limiter.permit(site(1 << 64), start), Line::Withhold);
+    }
+
+    #[test]
+    fn the_table_of_addresses_is_bounded() {
+        let mut limiter = LineLimiter::default();
+        let start = Instant::now();
+        for address in 0..100_000_u32 {
+            let _ = limiter.permit(IpAddr::V4(address.into()), start);
+        }
+        assert_eq!(limiter.counts.len(), MAX_ADDRESSES);
+    }
+}
