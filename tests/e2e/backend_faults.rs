@@ -1,0 +1,166 @@
+//! A backend that is down, hangs, breaks off or isn't what it should be.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+
+use crate::bed::{Backend, Client, Config, Identity, TempDir, wait_until};
+
+#[test]
+fn a_backend_that_is_down_is_an_error_in_order_and_comes_back() {
+    let folder = TempDir::new("nobody");
+    let mut config = Config::new(&format!(
+        "unix://{}",
+        folder.path().join("none.sock").display()
+    ));
+    config.users = config
+        .users
+        .replace("[database.users.app]", "[database.users.app]\n");
+    let redwall = config.start();
+    let mut client = Client::connect(redwall.address, Identity::None);
+    assert_eq!(client.ask(&["AUTH", "app", "app"]), "+OK\r\n");
+    client.send(&["GET", "app:k"]);
+    client.send(&["PING"]);
+    client.send(&["GET", "other"]);
+    assert_eq!(client.text(), "-ERR backend unavailable\r\n");
+    assert_eq!(client.text(), "+PONG\r\n");
+    assert!(client.text().starts_with("-NOPERM"));
+    assert_eq!(redwall.page("/readyz").0, 200);
+    assert_eq!(redwall.page("/readyz/main").0, 503);
+    let backend = Backend::start();
+    std::os::unix::fs::symlink(backend.socket(), folder.path().join("none.sock")).unwrap();
+    wait_until("the backend is found", || {
+        client.ask(&["GET", "app:k"]) == "$-1\r\n"
+    });
+    wait_until("the database is ready", || {
+        redwall.page("/readyz/main").0 == 200
+    });
+}
+
+#[test]
+fn a_client_whose_reply_is_lost_is_closed_and_an_idle_one_goes_on() {
+    let mut backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut idle = Client::login(redwall.address, "app", "app");
+    assert_eq!(idle.ask(&["SET", "app:k", "1"]), "+OK\r\n");
+    let mut waiting = Client::login(redwall.address, "app", "app");
+    waiting.send(&["BLPOP", "app:l", "0"]);
+    let mut watching = Client::login(redwall.address, "app", "app");
+    assert_eq!(watching.ask(&["WATCH", "app:k"]), "+OK\r\n");
+    wait_until("the client is blocked", || {
+        backend
+            .admin(&["INFO", "clients"])
+            .contains("blocked_clients:1")
+    });
+    backend.kill();
+    assert_eq!(waiting.until_closed(), "");
+    assert_eq!(
+        watching.until_closed(),
+        "",
+        "a lost WATCH would make the next EXEC a false success"
+    );
+    assert_eq!(idle.ask(&["GET", "app:k"]), "-ERR backend unavailable\r\n");
+    redwall.wait_for_metric(
+        "redwall_connections_closed_total{database=\"main\",reason=\"backend\"}",
+        2.0,
+    );
+}
+
+#[test]
+fn a_backend_that_hangs_is_an_error_in_time_and_nothing_is_sent_twice() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"500ms\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["SET", "app:n", "0"]), "+OK\r\n");
+    backend.freeze();
+    client.send(&["INCR", "app:n"]);
+    client.send(&["PING"]);
+    assert_eq!(client.until_closed(), "-ERR backend timeout\r\n");
+    backend.thaw();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let count = client.ask(&["GET", "app:n"]);
+    assert!(count == "$1\r\n1\r\n" || count == "$1\r\n0\r\n", "{count}");
+    redwall.wait_for_metric(
+        "redwall_connections_closed_total{database=\"main\",reason=\"backend_timeout\"}",
+        1.0,
+    );
+}
+
+#[test]
+fn a_backend_in_cluster_mode_is_refused_with_a_text_that_says_so() {
+    let backend = Backend::start_as(
+        crate::bed::Server::Redis70,
+        &["cluster-enabled yes", "port 0"],
+    );
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::connect(redwall.address, Identity::None);
+    assert_eq!(client.ask(&["AUTH", "app", "app"]), "+OK\r\n");
+    assert!(client.ask(&["GET", "app:k"]).contains("cluster"));
+    redwall.wait_for_log("cluster mode");
+}
+
+#[test]
+fn a_wrong_service_password_is_told_to_the_operator_and_not_to_clients() {
+    let backend = Backend::start();
+    let config = Config::new(&backend.url())
+        .text()
+        .replace("user = \"redwall\"", "user = \"nosuch\"");
+    let redwall = crate::bed::Redwall::start(&config);
+    let mut client = Client::connect(redwall.address, Identity::None);
+    assert_eq!(client.ask(&["AUTH", "app", "app"]), "+OK\r\n");
+    assert_eq!(
+        client.ask(&["GET", "app:k"]),
+        "-ERR backend unavailable\r\n"
+    );
+    redwall.wait_for_log("the backend refused HELLO: WRONGPASS");
+    assert!(!redwall.log().contains("service"), "{}", redwall.log());
+}
+
+/// A server that logs clients in and then answers every request with the given bytes: no real one can be asked for that.
+fn mock(folder: &TempDir, answer: &'static [u8]) -> String {
+    let path = folder.path().join("mock.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(count) = stream.read(&mut buffer) {
+                    let request = &buffer[..count];
+                    let reply: &[u8] = match request {
+                        [] => return,
+                        _ if request.windows(5).any(|window| window == b"HELLO") => {
+                            b"*8\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+                        }
+                        b"*1\r\n$4\r\nPING\r\n" => b"+PONG\r\n",
+                        _ => answer,
+                    };
+                    if stream.write_all(reply).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("unix://{}", path.display())
+}
+
+#[test]
+fn a_surplus_or_undecodable_reply_closes_the_connection_before_anybody_gets_a_foreign_one() {
+    for (answer, expected) in [
+        (b"+OK\r\n+SURPLUS\r\n".as_slice(), "+OK\r\n"),
+        (b"?nonsense\r\n", ""),
+        (b"$3\r\nabcde", ""),
+        (b"$-9\r\n", ""),
+    ] {
+        let folder = TempDir::new("mock");
+        let redwall = Config::new(&mock(&folder, answer)).start();
+        let mut client = Client::login(redwall.address, "app", "app");
+        client.send(&["GET", "app:k"]);
+        let said = client.until_closed();
+        assert!(!said.contains("SURPLUS\r\n+"), "{said:?}");
+        assert!(said.starts_with(expected), "{said:?}");
+        redwall.wait_for_log("replies could not be paired");
+    }
+}

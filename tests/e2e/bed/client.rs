@@ -1,0 +1,217 @@
+//! A client that speaks TLS and RESP by hand, so that a test sees every byte.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use redwall::resp::OwnedRequest;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::redis::read_frame;
+use super::{PATIENCE, certificates};
+
+/// Who a client is to TLS.
+#[derive(Clone, Copy, Debug)]
+pub enum Identity<'a> {
+    /// Nobody: no certificate.
+    None,
+    /// The holder of one of the development certificates.
+    Certificate(&'a str),
+}
+
+/// A connected client.
+pub struct Client {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    rest: Vec<u8>,
+}
+
+impl Client {
+    /// Connects with TLS; the handshake is completed by the first exchange.
+    pub fn connect(address: SocketAddr, identity: Identity<'_>) -> Self {
+        Self::try_connect(address, identity).expect("a connection")
+    }
+
+    /// Connects and completes the handshake as far as a client can tell.
+    pub fn try_connect(address: SocketAddr, identity: Identity<'_>) -> std::io::Result<Self> {
+        Self::with_config(address, config(identity, &[]))
+    }
+
+    pub fn with_config(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_nodelay(true)?;
+        let connection =
+            ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+        let mut client = Self {
+            stream: StreamOwned::new(connection, socket),
+            rest: Vec::new(),
+        };
+        client.stream.flush()?;
+        while client.stream.conn.is_handshaking() {
+            client.stream.conn.complete_io(&mut client.stream.sock)?;
+        }
+        Ok(client)
+    }
+
+    /// Connects and logs in with AUTH.
+    pub fn login(address: SocketAddr, user: &str, password: &str) -> Self {
+        let mut client = Self::connect(address, Identity::None);
+        assert_eq!(client.ask(&["AUTH", user, password]), "+OK\r\n");
+        client
+    }
+
+    /// Switches to RESP3 or back.
+    pub fn hello(&mut self, protocol: u8) -> String {
+        self.ask(&["HELLO", &protocol.to_string()])
+    }
+
+    /// Sends a command and returns its reply's text.
+    pub fn ask(&mut self, words: &[&str]) -> String {
+        String::from_utf8_lossy(&self.ask_bytes(words)).into_owned()
+    }
+
+    /// Sends a command and returns its reply's bytes.
+    pub fn ask_bytes(&mut self, words: &[&str]) -> Vec<u8> {
+        self.send(words);
+        self.frame()
+    }
+
+    pub fn send(&mut self, words: &[&str]) {
+        self.send_raw(OwnedRequest::new(words).as_request().bytes());
+    }
+
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream
+            .write_all(bytes)
+            .expect("the server takes what is sent");
+        self.stream.flush().expect("the server takes what is sent");
+    }
+
+    /// The next frame.
+    pub fn frame(&mut self) -> Vec<u8> {
+        read_frame(&mut self.stream, &mut self.rest)
+    }
+
+    /// The next frame as text.
+    pub fn text(&mut self) -> String {
+        String::from_utf8_lossy(&self.frame()).into_owned()
+    }
+
+    /// What comes until the server closes, which it must do in time.
+    pub fn until_closed(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.rest);
+        // A close without TLS's goodbye is an error to rustls, and a close all the same.
+        if let Err(error) = self.stream.read_to_end(&mut bytes) {
+            let timed_out = matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+            );
+            assert!(
+                !timed_out,
+                "the server did not close; it said {:?}",
+                String::from_utf8_lossy(&bytes)
+            );
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Whether nothing comes for a while.
+    pub fn is_silent(&mut self, pause: Duration) -> bool {
+        if !self.rest.is_empty() {
+            return false;
+        }
+        self.stream.sock.set_read_timeout(Some(pause)).unwrap();
+        let mut byte = [0];
+        let read = self.stream.read(&mut byte);
+        self.stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+        match read {
+            Ok(count) => {
+                self.rest.extend_from_slice(&byte[..count]);
+                false
+            }
+            Err(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+            ),
+        }
+    }
+
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream.sock
+    }
+
+    pub fn version(&self) -> Option<rustls::ProtocolVersion> {
+        self.stream.conn.protocol_version()
+    }
+
+    pub fn suite(&self) -> Option<rustls::CipherSuite> {
+        self.stream
+            .conn
+            .negotiated_cipher_suite()
+            .map(|suite| suite.suite())
+    }
+
+    pub fn handshake_kind(&self) -> Option<rustls::HandshakeKind> {
+        self.stream.conn.handshake_kind()
+    }
+}
+
+/// A client's TLS configuration that trusts the development CA; `versions` empty means all.
+pub fn config(
+    identity: Identity<'_>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
+    let folder = certificates();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(folder.join("ca.crt")).unwrap())
+        .unwrap();
+    let versions = if versions.is_empty() {
+        rustls::ALL_VERSIONS
+    } else {
+        versions
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match identity {
+        Identity::None => builder.with_no_client_auth(),
+        Identity::Certificate(name) => {
+            let chain =
+                CertificateDer::pem_file_iter(folder.join(format!("client-{name}.crt"))).unwrap();
+            let key =
+                PrivateKeyDer::from_pem_file(folder.join(format!("client-{name}.key"))).unwrap();
+            builder
+                .with_client_auth_cert(chain.map(Result::unwrap).collect(), key)
+                .unwrap()
+        }
+    })
+}
+
+/// A client with a certificate of a CA that nobody trusts, and which trusts the development CA itself.
+pub fn stranger_config() -> Arc<ClientConfig> {
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "stranger");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(certificates().join("ca.crt")).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    Arc::new(config)
+}

@@ -1,0 +1,186 @@
+//! A real Redis or Valkey on a Unix socket, with Redwall's service user and an administrator.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use redwall::resp::{OwnedRequest, ReplyScanner};
+
+use super::{PATIENCE, TempDir, wait_until};
+
+/// The service user's rules, as the README gives them.
+const SERVICE_USER: &str = "user redwall on >service +@all -@admin -@dangerous -function -script|debug -script|flush \
+     -script|kill +info +role +keys +sort +sort_ro +flushdb +flushall +swapdb +config|get +client|no-evict \
+     +client|unblock ~* &*";
+
+/// The servers that Redwall supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    Redis70,
+    Redis82,
+    Valkey81,
+    Valkey91,
+}
+
+impl Server {
+    pub const ALL: [Self; 4] = [Self::Redis70, Self::Redis82, Self::Valkey81, Self::Valkey91];
+
+    fn program(self) -> PathBuf {
+        let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join(".servers");
+        let program = match self {
+            Self::Redis70 => return PathBuf::from("redis-server"),
+            Self::Redis82 => fetched.join("redis-8.2"),
+            Self::Valkey81 => fetched.join("valkey-8.1"),
+            Self::Valkey91 => fetched.join("valkey-9.1"),
+        };
+        assert!(
+            program.exists(),
+            "{} is not there: run `make servers`",
+            program.display()
+        );
+        program
+    }
+}
+
+/// A running server.
+pub struct Backend {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Backend {
+    /// Redis 7.0, the oldest that is supported.
+    pub fn start() -> Self {
+        Self::start_as(Server::Redis70, &[])
+    }
+
+    /// `server` with more lines in its configuration.
+    pub fn start_as(server: Server, more: &[&str]) -> Self {
+        let folder = TempDir::new("redis");
+        let socket = folder.path().join("redis.sock");
+        let mut lines = vec![
+            "port 0".to_owned(),
+            format!("unixsocket {}", socket.display()),
+            format!("dir {}", folder.path().display()),
+            "save \"\"".to_owned(),
+            "appendonly no".to_owned(),
+            SERVICE_USER.to_owned(),
+            "user admin on >admin +@all ~* &*".to_owned(),
+            "user default off".to_owned(),
+        ];
+        lines.extend(more.iter().map(|line| (*line).to_owned()));
+        let config = folder.write("redis.conf", &(lines.join("\n") + "\n"));
+        let child = Command::new(server.program())
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(folder.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let backend = Self { child, folder };
+        wait_until("the server answers", || {
+            UnixStream::connect(&socket).is_ok()
+        });
+        backend
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// The URL for Redwall's configuration.
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// A connection without Redwall in between, logged in as `user` (`redwall` or `admin`) in RESP2 or RESP3.
+    pub fn direct(&self, user: &str, protocol: u8) -> Direct {
+        let mut direct = Direct {
+            stream: UnixStream::connect(self.socket()).unwrap(),
+        };
+        direct.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let password = if user == "redwall" { "service" } else { user };
+        let reply = direct.ask(&["HELLO", &protocol.to_string(), "AUTH", user, password]);
+        assert!(
+            !reply.starts_with(b"-"),
+            "{}",
+            String::from_utf8_lossy(&reply)
+        );
+        direct
+    }
+
+    /// Runs one command as the administrator.
+    pub fn admin(&self, words: &[&str]) -> String {
+        String::from_utf8_lossy(&self.direct("admin", 2).ask(words)).into_owned()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops the process without ending it, as a machine that hangs.
+    pub fn freeze(&self) {
+        signal(self.pid(), "STOP");
+    }
+
+    pub fn thaw(&self) {
+        signal(self.pid(), "CONT");
+    }
+
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.thaw();
+        self.kill();
+    }
+}
+
+/// Sends a signal to a process that the test started.
+pub fn signal(pid: u32, name: &str) {
+    let _ = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status();
+}
+
+/// A connection to the server itself.
+pub struct Direct {
+    stream: UnixStream,
+}
+
+impl Direct {
+    /// Sends a command and returns its reply's bytes.
+    pub fn ask(&mut self, words: &[&str]) -> Vec<u8> {
+        self.stream
+            .write_all(OwnedRequest::new(words).as_request().bytes())
+            .unwrap();
+        read_frame(&mut self.stream, &mut Vec::new())
+    }
+}
+
+/// Reads exactly one frame; what comes behind it stays in `rest`.
+pub fn read_frame(stream: &mut impl Read, rest: &mut Vec<u8>) -> Vec<u8> {
+    let mut scanner = ReplyScanner::default();
+    let mut frame = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        while !rest.is_empty() {
+            let step = scanner.advance(rest).unwrap();
+            frame.extend(rest.drain(..step.consumed));
+            if step.end.is_some() {
+                return frame;
+            }
+        }
+        let received = stream.read(&mut buffer).expect("a reply in time");
+        assert!(
+            received > 0,
+            "closed within a reply: {:?}",
+            String::from_utf8_lossy(&frame)
+        );
+        rest.extend_from_slice(&buffer[..received]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Values of many megabytes: streamed where that is safe, else held up to a cap.
+
+use std::io::Write;
+use std::net::Shutdown;
+
+use crate::bed::{Backend, Client, Config, Redwall, wait_until};
+
+/// The head of a SET of `len` bytes.
+fn set_head(key: &str, len: usize) -> Vec<u8> {
+    format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${len}\r\n", key.len()).into_bytes()
+}
+
+/// Resident memory in bytes.
+fn resident(redwall: &Redwall) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", redwall.pid())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
+}
+
+#[test]
+fn a_large_set_and_get_stream_through_in_bounded_memory() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let before = resident(&redwall);
+    let (len, block) = (200 << 20, vec![b'v'; 1 << 20]);
+    client.send_raw(&set_head("app:big", len));
+    for _ in 0..len / block.len() {
+        client.send_raw(&block);
+    }
+    client.send_raw(b"\r\n");
+    assert_eq!(client.text(), "+OK\r\n");
+    assert_eq!(client.ask(&["STRLEN", "app:big"]), format!(":{len}\r\n"));
+    assert_eq!(client.ask_bytes(&["GET", "app:big"]).len(), len + 14);
+    let grown = resident(&redwall).saturating_sub(before);
+    assert!(
+        grown < 48 << 20,
+        "memory grew by {grown} bytes for a value of {len}"
+    );
+}
+
+#[test]
+fn an_announced_length_alone_takes_no_memory() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let before = resident(&redwall);
+    let mut clients: Vec<_> = (0..20)
+        .map(|_| Client::login(redwall.address, "app", "app"))
+        .collect();
+    for client in &mut clients {
+        client.send_raw(b"*1000000\r\n$4\r\nMSET\r\n$500000000\r\n");
+    }
+    let mut other = Client::login(redwall.address, "app", "app");
+    assert_eq!(other.ask(&["PING"]), "+PONG\r\n");
+    let grown = resident(&redwall).saturating_sub(before);
+    assert!(grown < 16 << 20, "memory grew by {grown} bytes");
+}
+
+#[test]
+fn announced_bytes_count_before_they_reach_the_backend() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "max_uploads = \"100MiB\"".to_owned();
+    let redwall = config.start();
+    let mut first = Client::login(redwall.address, "app", "app");
+    first.send_raw(&set_head("app:a", 60 << 20));
+    wait_until("the first upload is on its way", || {
+        redwall.metric("redwall_commands_total{command=\"set\",verdict=\"allowed\"}") == 1.0
+    });
+    let mut second = Client::login(redwall.address, "app", "app");
+    second.send_raw(&set_head("app:b", 60 << 20));
+    assert!(
+        second
+            .text()
+            .starts_with("-ERR too many bytes of large values")
+    );
+    first.socket().shutdown(Shutdown::Both).unwrap();
+    wait_until("the budget is given back", || {
+        let mut third = Client::login(redwall.address, "app", "app");
+        let len = 60 << 20;
+        third.send_raw(&set_head("app:c", len));
+        third.send_raw(&vec![b'v'; len]);
+        third.send_raw(b"\r\n");
+        third.text() == "+OK\r\n"
+    });
+    assert_eq!(
+        backend.admin(&["EXISTS", "app:a"]),
+        ":0\r\n",
+        "a command that was cut off leaves nothing"
+    );
+}
+
+#[test]
+fn a_request_whose_verdict_could_still_change_is_held_whole_or_refused_in_its_turn() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "max_request = \"4MiB\"".to_owned();
+    config.users += "[database.users.writer]\nrules = [\"+set\", \"+mset\", \"%W~*\"]\n";
+    config.users += &crate::bed::passwords("writer");
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "writer", "writer");
+    let value = "v".repeat(2 << 20);
+    assert_eq!(client.ask(&["MSET", "a", &value, "b", "1"]), "+OK\r\n");
+    assert!(
+        client
+            .ask(&["SET", "a", &value, "GET"])
+            .starts_with("-NOPERM"),
+        "GET comes after the value, and counts"
+    );
+    let value = "v".repeat(5 << 20);
+    client.send(&["SET", "a", "1"]);
+    client.send(&["MSET", "a", &value, "b", "1"]);
+    client.send(&["SET", "a", "2"]);
+    assert_eq!(client.text(), "+OK\r\n");
+    assert_eq!(
+        client.text(),
+        "-ERR request exceeds the 4194304 bytes that Redwall holds for one command\r\n"
+    );
+    assert_eq!(client.text(), "+OK\r\n");
+}
+
+#[test]
+fn a_denied_large_value_is_read_away_and_the_next_command_is_served() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.send(&["SET", "other", &"v".repeat(20 << 20)]);
+    client.send(&["PING"]);
+    assert!(client.text().starts_with("-NOPERM"));
+    assert_eq!(client.text(), "+PONG\r\n");
+}
+
+#[test]
+fn a_client_that_writes_its_whole_pipeline_before_it_reads_does_not_hang() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let value = "v".repeat(16 << 10);
+    let mut pipeline = Vec::new();
+    let rounds = 1_600;
+    for _ in 0..rounds {
+        pipeline.extend_from_slice(
+            redwall::resp::OwnedRequest::new(&["SET", "app:k", &value])
+                .as_request()
+                .bytes(),
+        );
+        pipeline.extend_from_slice(
+            redwall::resp::OwnedRequest::new(&["GET", "app:k"])
+                .as_request()
+                .bytes(),
+        );
+    }
+    client.send_raw(&pipeline);
+    for _ in 0..rounds {
+        assert_eq!(client.text(), "+OK\r\n");
+        assert_eq!(client.frame().len(), value.len() + 10);
+    }
+}
+
+#[test]
+fn a_client_that_never_reads_is_closed_and_others_do_not_notice() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "output_timeout = \"1s\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(
+        client.ask(&["SET", "app:k", &"v".repeat(8 << 20)]),
+        "+OK\r\n"
+    );
+    let mut glutton = Client::login(redwall.address, "app", "app");
+    for _ in 0..20 {
+        glutton.send(&["GET", "app:k"]);
+    }
+    wait_until("the glutton is closed", || {
+        assert_eq!(client.ask(&["PING"]), "+PONG\r\n");
+        redwall
+            .metric("redwall_connections_closed_total{database=\"main\",reason=\"output_timeout\"}")
+            == 1.0
+    });
+    let _ = glutton.socket().write(&[]);
+}

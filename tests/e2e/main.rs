@@ -1,0 +1,25 @@
+//! The whole of Redwall between real clients and real servers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that can't go on has failed"
+)]
+
+mod bed;
+
+mod admission;
+mod backend_faults;
+mod cli;
+mod clients;
+mod denied;
+mod identical;
+mod identity;
+mod large_values;
+mod operations;
+mod pubsub;
+mod tls;
+mod traffic;
+mod transactions;
