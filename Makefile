@@ -1,0 +1,50 @@
+# Two targets do everything: `make demo` and `make test`. `make help` lists the rest.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: ## Builds, starts a real Redis with Redwall in front of it, and shows a tour. ONCE=1 ends by itself.
+	@scripts/need.sh rust cc redis
+	@cargo build --locked --quiet
+	@scripts/demo.sh
+
+.PHONY: test
+test: ## Installs what is missing and runs everything: format, lints, docs, tests, the demo's tour.
+	@scripts/need.sh rust cc redis python node promtool
+	@$(MAKE) --no-print-directory servers clients
+	cargo fmt --check
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	cargo test --locked --quiet
+	ONCE=1 scripts/demo.sh
+
+.PHONY: servers
+servers: ## Fetches the Redis and Valkey servers that the tests run against into .servers/.
+	@scripts/need.sh python
+	@scripts/servers.sh
+
+.PHONY: clients
+clients: ## Fetches the client libraries of other languages that the tests use into .clients/.
+	@scripts/need.sh python node
+	@scripts/clients.sh
+
+.PHONY: bench
+bench: ## Measures Redwall beside Redis's own TLS and other proxies, and its inner loops.
+	@scripts/need.sh rust cc redis bench python
+	cargo build --locked --release --quiet
+	cargo bench --locked --quiet
+	benches/beside_peers.sh $(BENCH_OPTIONS)
+
+.PHONY: fuzz
+fuzz: ## Fuzzes the parsers for FUZZ_SECS seconds each (60 if not set).
+	@scripts/need.sh rust cc
+	@scripts/fuzz.sh
+
+.PHONY: clean
+clean: ## Removes what building, testing and the demo made.
+	rm -rf target .demo .servers .clients
