@@ -136,9 +136,9 @@ pub struct CommandSpec {
     pub keys: KeyGrammar,
     /// Where its channels are.
     pub channels: ChannelGrammar,
-    /// What a caller sees.
+    /// What a caller sees, judged by the row alone; `sight` also looks at the arguments.
     pub sight: Sight,
-    /// Who may have it forwarded.
+    /// Who may have it forwarded, judged by the row alone; `gate` also looks at the arguments.
     pub gate: Gate,
     /// The connection that it needs, judged by the row alone; `lane_need` also looks at the arguments.
     pub lane: LaneNeed,

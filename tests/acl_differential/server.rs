@@ -89,6 +89,12 @@ impl Server {
         }
     }
 
+    /// Another connection to the same server.
+    #[allow(dead_code, reason = "not every test that includes this file needs one")]
+    pub(crate) fn connect(&self) -> BufReader<UnixStream> {
+        BufReader::new(UnixStream::connect(self.folder.join("socket")).unwrap())
+    }
+
     /// Asks one thing.
     pub(crate) fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Reply {
         self.send(words);

@@ -10,13 +10,6 @@ use super::grammar::{Counted, KeyGrammar, Run, Slot};
 use super::spec::{Access, Call, KeyUse};
 use crate::resp::Request;
 
-/// What was found beside the keys themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Extracted {
-    /// The request reads keys that it doesn't name (SORT with BY or GET): it needs what a read of all keys needs.
-    pub all_keys_read: bool,
-}
-
 /// Why the keys of a request can't be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFault {
@@ -72,7 +65,7 @@ impl std::error::Error for KeyFault {}
 ///
 /// # Errors
 /// [`KeyFault`]. Keys may have been reported before; they don't count.
-pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<Extracted, KeyFault> {
+pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<(), KeyFault> {
     let request = &call.request;
     match call.spec.keys {
         KeyGrammar::None => {}
@@ -85,7 +78,7 @@ pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<Extract
             return several(request, grammar, sink);
         }
     }
-    Ok(Extracted::default())
+    Ok(())
 }
 
 /// Rows whose keys are known only from the whole request.
@@ -93,8 +86,7 @@ fn several(
     request: &Request<'_>,
     grammar: KeyGrammar,
     sink: &mut impl FnMut(KeyUse),
-) -> Result<Extracted, KeyFault> {
-    let mut extracted = Extracted::default();
+) -> Result<(), KeyFault> {
     match grammar {
         KeyGrammar::None => {}
         KeyGrammar::One(slot) => one(request, slot, sink)?,
@@ -116,18 +108,38 @@ fn several(
         KeyGrammar::ZAdd => one(request, first(value::zadd_access(request)), sink)?,
         KeyGrammar::BitField => one(request, first(value::bitfield_access(request)), sink)?,
         KeyGrammar::Copy => options::copy(request, sink)?,
-        KeyGrammar::Sort => {
-            extracted.all_keys_read = options::sort(request, options::Store::Allowed, sink)?;
-        }
-        KeyGrammar::SortRo => {
-            extracted.all_keys_read = options::sort(request, options::Store::Refused, sink)?;
-        }
+        KeyGrammar::Sort => options::sort(request, options::Store::Allowed, sink)?,
+        KeyGrammar::SortRo => options::sort(request, options::Store::Refused, sink)?,
         KeyGrammar::GeoRadius { options } => options::georadius(request, options, sink)?,
         KeyGrammar::XRead => options::streams(request, options::Group::None, sink)?,
         KeyGrammar::XReadGroup => options::streams(request, options::Group::Needed, sink)?,
         KeyGrammar::Migrate => options::migrate(request, sink)?,
     }
-    Ok(extracted)
+    Ok(())
+}
+
+/// Whether the call reads keys that it doesn't name, or can't be told not to: SORT with BY or GET.
+pub(super) fn reads_unnamed(call: &Call<'_>) -> bool {
+    match call.spec.keys {
+        KeyGrammar::Sort | KeyGrammar::SortRo => {
+            !call.request.is_whole() || options::sorts_by_others(&call.request)
+        }
+        KeyGrammar::None
+        | KeyGrammar::One(_)
+        | KeyGrammar::Two(..)
+        | KeyGrammar::Run(_)
+        | KeyGrammar::OneThenRun(..)
+        | KeyGrammar::Counted(_)
+        | KeyGrammar::OneThenCounted(..)
+        | KeyGrammar::Set
+        | KeyGrammar::ZAdd
+        | KeyGrammar::BitField
+        | KeyGrammar::Copy
+        | KeyGrammar::GeoRadius { .. }
+        | KeyGrammar::XRead
+        | KeyGrammar::XReadGroup
+        | KeyGrammar::Migrate => false,
+    }
 }
 
 /// The key that stands first.

@@ -88,23 +88,18 @@ pub(super) fn copy(request: &Request<'_>, sink: &mut impl FnMut(KeyUse)) -> Resu
 }
 
 /// `SORT key [BY pattern] [LIMIT offset count] [GET pattern]... [ASC|DESC] [ALPHA] [STORE destination]`
-///
-/// Returns whether it reads keys that it doesn't name. As on the servers any GET does, even `GET #`, and BY does if its pattern
-/// holds an asterisk.
 pub(super) fn sort(
     request: &Request<'_>,
     store: Store,
     sink: &mut impl FnMut(KeyUse),
-) -> Result<bool, KeyFault> {
+) -> Result<(), KeyFault> {
     one(request, first(Access::Read), sink)?;
-    let mut reads_all = false;
     let mut options = Options::new(request, 2);
     while let Some((option, index)) = options.next() {
         match option.as_bytes() {
             b"by" => {
                 options.once(0, index)?;
-                let pattern = options.values(1, index)?;
-                reads_all |= request.arg(pattern).unwrap_or(b"*").contains(&b'*');
+                options.values(1, index)?;
             }
             b"limit" => {
                 options.once(1, index)?;
@@ -112,7 +107,6 @@ pub(super) fn sort(
             }
             b"get" => {
                 options.values(1, index)?;
-                reads_all = true;
             }
             b"asc" | b"desc" => options.once(2, index)?,
             b"alpha" => options.once(3, index)?,
@@ -125,7 +119,18 @@ pub(super) fn sort(
             _ => return Err(KeyFault::UnknownOption { index }),
         }
     }
-    Ok(reads_all)
+    Ok(())
+}
+
+/// Whether a SORT reads keys that it doesn't name. As on the servers any GET does, even `GET #`, and BY does if its pattern holds
+/// an asterisk. Looks at every word, whether it stands for an option or for a value.
+pub(super) fn sorts_by_others(request: &Request<'_>) -> bool {
+    (2..request.len()).any(|index| {
+        let word = request.arg(index).unwrap_or(&[]);
+        let pattern = request.arg(index + 1).unwrap_or(b"*");
+        word.eq_ignore_ascii_case(b"get")
+            || (word.eq_ignore_ascii_case(b"by") && pattern.contains(&b'*'))
+    })
 }
 
 /// `GEORADIUS key longitude latitude radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT n [ANY]] [ASC|DESC] [STORE key|STOREDIST

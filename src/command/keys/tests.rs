@@ -20,8 +20,8 @@ fn found(line: &str) -> String {
         };
         text.push(format!("{}:{access}", words[key.index]));
     }) {
-        Ok(Extracted { all_keys_read }) => {
-            if all_keys_read {
+        Ok(()) => {
+            if reads_unnamed(&call) {
                 text.push("*".to_string());
             }
             text.join(" ")
@@ -108,7 +108,8 @@ fn options_decide_what_is_done_with_a_single_key() {
         ("BITFIELD a", "a:R"),
         ("BITFIELD a GET u8 0 get u8 1", "a:R"),
         ("BITFIELD a GET u8 0 SET u8 0 1", "a:RW"),
-        ("BITFIELD a OVERFLOW SAT GET u8 0", "a:R"),
+        ("BITFIELD a OVERFLOW SAT GET u8 0", "a:RW"),
+        ("BITFIELD a GET u8", "a:RW"),
         ("BITFIELD a GET u8 0 foo", "a:RW"),
         ("ZADD a 1 m", "a:W"),
         ("ZADD a XX CH INCR 0 m", "a:RW"),

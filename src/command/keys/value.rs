@@ -36,15 +36,14 @@ pub(super) fn zadd_access(request: &Request<'_>) -> Access {
     Access::Write
 }
 
-/// BITFIELD only reads if every operation is GET.
+/// BITFIELD only reads if every operation is a complete GET. OVERFLOW and all else counts as writing, as on the servers.
 pub(super) fn bitfield_access(request: &Request<'_>) -> Access {
     let mut index = 2;
     while let Some(operation) = request.arg(index) {
-        index += match Lower::of(operation).as_bytes() {
-            b"get" => 3,
-            b"overflow" => 2,
-            _ => return Access::ReadWrite,
-        };
+        index += 3;
+        if !operation.eq_ignore_ascii_case(b"get") || index > request.len() {
+            return Access::ReadWrite;
+        }
     }
     Access::Read
 }
