@@ -8,7 +8,7 @@ const RANDOM: usize = 200;
 
 /// Rows whose options matter. Fixed words, then options of which any may come in any order, then fixed words.
 /// `a|b` is a choice.
-const TEMPLATES: [(&str, &str, &[&str], &str); 16] = [
+const TEMPLATES: [(&str, &str, &[&str], &str); 26] = [
     (
         "set",
         "k v",
@@ -29,6 +29,26 @@ const TEMPLATES: [(&str, &str, &[&str], &str); 16] = [
         ],
         "",
     ),
+    ("lmove", "a d LEFT RIGHT", &[], ""),
+    ("smove", "a d 1", &[], ""),
+    ("lmpop", "2 a b LEFT", &["COUNT 2"], ""),
+    ("zmpop", "2 a b MIN", &["COUNT 2"], ""),
+    ("zrangestore", "d a 0 -1", &["REV"], ""),
+    (
+        "geosearchstore",
+        "d a FROMLONLAT 1 2 BYRADIUS 3 km",
+        &["ASC|DESC"],
+        "",
+    ),
+    ("lcs", "a b", &["LEN|IDX"], ""),
+    ("bitop", "AND d a b", &[], "c"),
+    (
+        "zunionstore",
+        "d 2 a b",
+        &["WEIGHTS 1 2", "AGGREGATE MAX"],
+        "",
+    ),
+    ("zinterstore", "d 3 a b c", &["AGGREGATE MAX"], ""),
     ("copy", "a b", &["DB 1", "REPLACE|replace"], ""),
     (
         "sort",

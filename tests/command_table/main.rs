@@ -9,6 +9,7 @@
 mod corpus;
 #[path = "../acl_differential/server.rs"]
 mod server;
+mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
