@@ -239,7 +239,8 @@ impl Answer<'_> {
             return Err("ERR The command has no key arguments");
         }
         let mut found = Vec::new();
-        keys::extract(&call, &mut |key| {
+        // Like servers, this tells only the keys that are named.
+        let keys::Extracted { all_keys_read: _ } = keys::extract(&call, &mut |key| {
             found.push((request.arg(key.index).unwrap_or(&[]), key.access));
         })
         .map_err(|_| "ERR Invalid arguments specified for command")?;

@@ -2,8 +2,7 @@
 //! forwarded while it arrives.
 
 use super::grammar::KeyGrammar;
-use super::keys;
-use super::spec::{Call, Gate, LaneNeed, Sight, Streaming};
+use super::spec::{Call, LaneNeed, Sight, Streaming};
 use crate::resp::Request;
 
 /// The connection that the call needs: its row's, but XREAD and XREADGROUP without BLOCK may share one.
@@ -15,27 +14,14 @@ pub fn lane_need(call: &Call<'_>) -> LaneNeed {
     call.spec.lane
 }
 
-/// What the call sees: its row's sight, but for two rows.
-///
-/// CLIENT TRACKING sees all names only if it asks for broadcasts; else it is told of the keys that the client has read itself. SORT
-/// and SORT_RO with BY or GET read keys that they don't name.
+/// What the call sees: its row's sight, but CLIENT TRACKING sees all names only if it asks for broadcasts; else it is told of
+/// the keys that the client has read itself. What SORT reads beyond its keys `keys::extract` tells.
 pub fn sight(call: &Call<'_>) -> Sight {
-    if keys::reads_unnamed(call) {
-        return Sight::ReadsAll;
-    }
     let tracking = call.spec.name == "client|tracking";
     if tracking && call.request.is_whole() && !has_word(&call.request, b"bcast") {
         return Sight::Own;
     }
     call.spec.sight
-}
-
-/// Who may ever have the call forwarded: its row's gate, but CONFIG GET of public parameters is open.
-pub fn gate(call: &Call<'_>) -> Gate {
-    if call.spec.name == "config|get" && config_get_is_public(&call.request) {
-        return Gate::Open;
-    }
-    call.spec.gate
 }
 
 /// Parameters that CONFIG GET tells to everybody who may run it: client libraries ask for them, and they hold no secret.

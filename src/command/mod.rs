@@ -14,7 +14,7 @@ pub mod table;
 
 pub use categories::Categories;
 pub use classify::{ClassifyFault, classify};
-pub use effect::{Streamable, config_get_is_public, gate, lane_need, may_stream, sight};
+pub use effect::{Streamable, config_get_is_public, lane_need, may_stream, sight};
 pub use flags::{Flags, Servers};
 pub use grammar::{ChannelGrammar, KeyGrammar};
 pub use lookup::lookup;

@@ -138,7 +138,7 @@ pub struct CommandSpec {
     pub channels: ChannelGrammar,
     /// What a caller sees, judged by the row alone; `sight` also looks at the arguments.
     pub sight: Sight,
-    /// Who may have it forwarded, judged by the row alone; `gate` also looks at the arguments.
+    /// Who may have it forwarded, judged by the row alone; of CONFIG GET also ask `config_get_is_public`.
     pub gate: Gate,
     /// The connection that it needs, judged by the row alone; `lane_need` also looks at the arguments.
     pub lane: LaneNeed,

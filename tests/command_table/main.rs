@@ -228,7 +228,7 @@ type Keys = BTreeMap<String, Access>;
 /// What our grammar finds; `None` where it denies.
 fn ours(call: &Call<'_>) -> Option<Keys> {
     let mut found = Keys::new();
-    keys::extract(call, &mut |key| {
+    let _read_beyond_names = keys::extract(call, &mut |key| {
         let name = call.request.arg(key.index).unwrap();
         let name = String::from_utf8_lossy(name).into_owned();
         let access = found

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use redwall::command::{
-    Access, CommandSpec, Gate, KeyGrammar, LaneNeed, Sight, classify, gate, lane_need, rows, sight,
+    Access, CommandSpec, Gate, KeyGrammar, LaneNeed, Sight, classify, keys, lane_need, rows, sight,
 };
 use redwall::resp::OwnedRequest;
 
@@ -59,8 +59,9 @@ fn no_command_touches_a_key_that_our_grammar_does_not_name() {
 fn named(words: &[String]) -> Option<Keys> {
     let owned = OwnedRequest::new(words);
     let call = classify(owned.as_request()).ok()?;
-    let forwarded = gate(&call) == Gate::Open && lane_need(&call) == LaneNeed::Shared;
-    if !forwarded || sight(&call) != Sight::Own {
+    let forwarded = call.spec.gate == Gate::Open && lane_need(&call) == LaneNeed::Shared;
+    let reads_others = keys::extract(&call, &mut |_| {}).is_ok_and(|found| found.all_keys_read);
+    if !forwarded || reads_others || sight(&call) != Sight::Own {
         return None;
     }
     ours(&call)

@@ -10,6 +10,14 @@ use super::grammar::{Counted, KeyGrammar, Run, Slot};
 use super::spec::{Access, Call, KeyUse};
 use crate::resp::Request;
 
+/// What was found beside the keys themselves.
+#[must_use = "a request that reads keys without naming them needs more than rights to those that it names"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Extracted {
+    /// The request reads keys that it doesn't name (SORT with BY or GET): it needs what a read of all keys needs.
+    pub all_keys_read: bool,
+}
+
 /// Why the keys of a request can't be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFault {
@@ -65,7 +73,7 @@ impl std::error::Error for KeyFault {}
 ///
 /// # Errors
 /// [`KeyFault`]. Keys may have been reported before; they don't count.
-pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<(), KeyFault> {
+pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<Extracted, KeyFault> {
     let request = &call.request;
     match call.spec.keys {
         KeyGrammar::None => {}
@@ -75,10 +83,13 @@ pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<(), Key
             if !request.is_whole() {
                 return Err(KeyFault::StillArriving);
             }
-            return several(request, grammar, sink);
+            several(request, grammar, sink)?;
+            let sorts = matches!(grammar, KeyGrammar::Sort | KeyGrammar::SortRo);
+            let all_keys_read = sorts && options::sorts_by_others(request);
+            return Ok(Extracted { all_keys_read });
         }
     }
-    Ok(())
+    Ok(Extracted::default())
 }
 
 /// Rows whose keys are known only from the whole request.
@@ -116,30 +127,6 @@ fn several(
         KeyGrammar::Migrate => options::migrate(request, sink)?,
     }
     Ok(())
-}
-
-/// Whether the call reads keys that it doesn't name, or can't be told not to: SORT with BY or GET.
-pub(super) fn reads_unnamed(call: &Call<'_>) -> bool {
-    match call.spec.keys {
-        KeyGrammar::Sort | KeyGrammar::SortRo => {
-            !call.request.is_whole() || options::sorts_by_others(&call.request)
-        }
-        KeyGrammar::None
-        | KeyGrammar::One(_)
-        | KeyGrammar::Two(..)
-        | KeyGrammar::Run(_)
-        | KeyGrammar::OneThenRun(..)
-        | KeyGrammar::Counted(_)
-        | KeyGrammar::OneThenCounted(..)
-        | KeyGrammar::Set
-        | KeyGrammar::ZAdd
-        | KeyGrammar::BitField
-        | KeyGrammar::Copy
-        | KeyGrammar::GeoRadius { .. }
-        | KeyGrammar::XRead
-        | KeyGrammar::XReadGroup
-        | KeyGrammar::Migrate => false,
-    }
 }
 
 /// The key that stands first.

@@ -20,8 +20,8 @@ fn found(line: &str) -> String {
         };
         text.push(format!("{}:{access}", words[key.index]));
     }) {
-        Ok(()) => {
-            if reads_unnamed(&call) {
+        Ok(Extracted { all_keys_read }) => {
+            if all_keys_read {
                 text.push("*".to_string());
             }
             text.join(" ")

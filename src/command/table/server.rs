@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         own("commandlog|len", 3, ADMIN | LOADING | STALE, C::NONE).operator().on(VALKEY),
         own("commandlog|reset", 3, ADMIN | LOADING | STALE, C::NONE).operator().on(VALKEY),
     container("config", C::NONE),
-        shared("config|get", -3, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).harmless().operator(),
+        shared("config|get", -3, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).harmless(),
         shared("config|help", 2, LOADING | STALE, C::NONE).harmless(),
         own("config|resetstat", 2, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).operator(),
         own("config|rewrite", 2, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).operator(),
