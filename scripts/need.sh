@@ -39,6 +39,9 @@ for thing in "$@"; do
       if command -v python3 >/dev/null 2>&1 && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         missing_packages+=(python3-venv)
       fi
+      if ! command -v pip >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&1; then
+        missing_packages+=(python3-pip)
+      fi
       ;;
     node) want node nodejs npm; want npm npm ;;
     promtool) want promtool prometheus ;;

@@ -1,6 +1,6 @@
 //! `resp` beside real servers: what they read, and what they write.
 //!
-//! Needs `redis-server` on the path; servers in `.servers/bin`, or in the folder that `REDWALL_SERVERS` names, are asked as well.
+//! Needs `redis-server` on the path, and the servers that `make servers` fetches.
 
 #![expect(
     clippy::unwrap_used,

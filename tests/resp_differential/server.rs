@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -116,11 +116,14 @@ impl Drop for Server {
 
 /// All servers that are at hand.
 pub(crate) fn servers(options: &[&str]) -> Vec<Server> {
-    let folder = std::env::var_os("REDWALL_SERVERS").map_or(".servers/bin".into(), PathBuf::from);
-    let others = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut programs: Vec<_> = others.map(|entry| entry.path()).collect();
-    programs.sort();
-    programs.insert(0, "redis-server".into());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".servers");
+    let others = ["redis-8.2", "valkey-8.1", "valkey-9.1"].map(|name| folder.join(name));
+    for program in &others {
+        let shown = program.display();
+        assert!(program.exists(), "{shown} is not there: run `make servers`");
+    }
+    let mut programs = vec![PathBuf::from("redis-server")];
+    programs.extend(others);
     let start = |program| Server::start(program, options);
     programs.iter().map(start).collect()
 }
