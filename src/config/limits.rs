@@ -38,7 +38,7 @@ impl Default for ConnectionLimits {
             max_clients: 10_000,
             max_clients_per_address: 1_000,
             max_half_open: 4_096,
-            max_half_open_per_address: 256,
+            max_half_open_per_address: 1_000,
         }
     }
 }
