@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::Fault;
+use super::fault::{Fault, what_and_expected};
 use super::position::{At, Placed, Source};
 use super::suggest::{nearest, one_of};
 
@@ -161,6 +161,12 @@ impl<'d> Table<'d> {
     pub(crate) fn key_at(&self, key: &'static str) -> Option<At> {
         let (key, _) = self.entries.get_key_value(key)?;
         Some(self.document.source.at(key.span().start))
+    }
+
+    /// Notes a fault whose one text says what is wrong and what was expected.
+    pub(crate) fn fault_of_text(&self, at: At, text: &str) {
+        let (what, expected) = what_and_expected(text);
+        self.fault(at, what, expected);
     }
 
     /// Notes a fault in the document that the table belongs to.

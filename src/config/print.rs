@@ -110,7 +110,7 @@ fn print_role(out: &mut Printer, role: &Role) {
         inherits,
     } = role;
     out.table(format_args!("[roles.{}]", quoted(&name.value)));
-    out.key("rules", rule_list(rules));
+    out.key("rules", rule_list(rules.texts()));
     out.key("inherits", names(inherits));
 }
 
@@ -282,13 +282,13 @@ fn print_user(out: &mut Printer, user: &User) {
     } = user;
     out.table(format_args!("[database.users.{}]", quoted(&name.value)));
     out.key("enabled", enabled);
-    out.key("deny", rule_list(deny));
+    out.key("deny", rule_list(deny.texts()));
     out.key("require", word(&REQUIRES, *require));
     out.key("passwords", list(passwords.iter().map(password)));
     out.key("nopass", nopass);
     out.key("certificates", list(certificates.iter().map(certificate)));
     out.key("roles", names(roles));
-    out.key("rules", rule_list(rules));
+    out.key("rules", rule_list(rules.texts()));
     out.optional(
         "prefix",
         prefix.as_ref().map(|prefix| quoted(&prefix.value)),

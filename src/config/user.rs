@@ -6,10 +6,11 @@ use super::document::{Section, Table, Value, each};
 use super::name::{Name, UserName, user_name};
 use super::position::Placed;
 use super::reference::{PasswordSource, passwords};
-use super::role::{PREFIX_VARIABLE, RoleNames, role_list};
-use super::rule_text::{RuleText, rule_list};
+use super::role::{RoleNames, role_list};
+use super::rule_text::Rules;
 use super::tls::ClientCertificates;
 use crate::acl::aclfile::NoPassRule;
+use crate::acl::{DenyRule, RoleRules, RuleList};
 
 pub(crate) const USER: Section = Section {
     path: "[database.users.NAME]",
@@ -57,9 +58,9 @@ pub struct User {
     /// Roles; each grants by itself.
     pub roles: Vec<Placed<Name>>,
     /// Rules of his own.
-    pub rules: Vec<RuleText>,
+    pub rules: Rules<RuleList>,
     /// What is taken from everything that he has.
-    pub deny: Vec<RuleText>,
+    pub deny: Rules<Vec<DenyRule>>,
     /// The passwords that he may prove, each of them.
     pub passwords: Vec<PasswordSource>,
     /// Whether any password is taken for his.
@@ -100,8 +101,8 @@ impl User {
         let table = value.table(&USER)?;
         let enabled = table.or("enabled", true, Value::flag);
         let roles = role_list(&table, "roles");
-        let rules = rule_list(&table, "rules");
-        let deny = rule_list(&table, "deny");
+        let rules = Rules::of_user(&table, "rules");
+        let deny = Rules::denied(&table, "deny");
         let proofs = Proofs::parse(&table, around);
         let prefix = table.option("prefix", prefix);
         let operator = table.or("operator", false, Value::flag);
@@ -127,39 +128,36 @@ impl User {
 }
 
 fn prefix(value: &Value<'_>) -> Option<Placed<String>> {
-    let expected = "1 or more of the characters A-Z, a-z, 0-9, `.`, `_`, `@` and `-`";
-    let prefix = value.text(expected)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
-    if !prefix.bytes().all(allowed) {
-        return value.refuse("has a character that patterns may read otherwise", expected);
-    }
+    let prefix = value.text("what stands for {prefix} in the user's roles")?;
     Some(Placed::new(prefix.to_owned(), value.at()))
 }
 
+/// Whether the roles' `{prefix}` and the user's prefix suit each other; a faulty role may have the variable or not.
 fn prefix_agrees(
     table: &Table<'_>,
     names: &RoleNames,
     roles: &[Placed<Name>],
     prefix: Option<&Placed<String>>,
 ) -> Option<()> {
-    match (names.need_prefix(roles), prefix) {
-        (true, None) => {
-            let at = table.key_at("roles").unwrap_or(table.at);
-            let what = format!("a role has `{PREFIX_VARIABLE}` in its rules");
-            table.fault(at, what, "`prefix` for this user");
-            None
-        }
-        (false, Some(prefix)) => {
-            let what = "`prefix` is given, but no role of the user uses it";
-            table.fault(
-                prefix.at,
-                what,
-                format!("a role with `{PREFIX_VARIABLE}` in its rules"),
-            );
-            None
-        }
-        (true, Some(_)) | (false, None) => Some(()),
+    let rules = names.rules_of(roles);
+    let may_need = rules
+        .iter()
+        .any(|role| role.is_none_or(RoleRules::has_variable));
+    if let Some(prefix) = prefix.filter(|_| !may_need) {
+        let what = "`prefix` is given, but no role of the user uses it";
+        table.fault(prefix.at, what, "a role with `{prefix}` in its rules");
+        return None;
     }
+    let value = prefix.map(|prefix| prefix.value.as_str());
+    for role in rules.into_iter().flatten() {
+        if let Err(fault) = role.check_prefix(value) {
+            let at = prefix.map(|prefix| prefix.at);
+            let at = at.or(table.key_at("roles")).unwrap_or(table.at);
+            table.fault_of_text(at, &fault.to_string());
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// How a user proves who he is.

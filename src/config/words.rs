@@ -145,10 +145,10 @@ impl User {
             parts.push(format!("has the roles {roles}{prefix}"));
         }
         if !self.rules.is_empty() {
-            parts.push(format!("has the rules {}", joined(&self.rules)));
+            parts.push(format!("has the rules {}", joined(self.rules.texts())));
         }
         if !self.deny.is_empty() {
-            parts.push(format!("never {}", joined(&self.deny)));
+            parts.push(format!("never {}", joined(self.deny.texts())));
         }
         if self.operator {
             parts.push(

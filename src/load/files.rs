@@ -37,6 +37,8 @@ pub struct Files {
     faults: Vec<LoadFault>,
     warnings: Vec<Fault>,
     remarks: Vec<Remark>,
+    // Where each PEM file was named, by the name that its faults have.
+    pem_places: Vec<(String, At)>,
 }
 
 impl Files {
@@ -47,6 +49,7 @@ impl Files {
             faults: Vec::new(),
             warnings: Vec::new(),
             remarks: Vec::new(),
+            pem_places: Vec::new(),
         }
     }
 
@@ -121,6 +124,24 @@ impl Files {
     /// Notes what else there is to say.
     pub(super) fn remark(&mut self, remark: Remark) {
         self.remarks.push(remark);
+    }
+
+    /// Remembers where a PEM file was named.
+    pub(super) fn place_pem(&mut self, name: &str, at: At) {
+        self.pem_places.push((name.to_owned(), at));
+    }
+
+    /// Where the PEM file of a fault's or note's `origin` was named last: `server.crt`, or `server.crt, certificate 2`.
+    pub(super) fn pem_place(&self, origin: &str) -> Option<At> {
+        let of_file = |(name, _): &&(String, At)| {
+            let rest = origin.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
+        };
+        self.pem_places
+            .iter()
+            .rev()
+            .find(of_file)
+            .map(|(_, at)| *at)
     }
 
     /// The faults, the warnings and the remarks, in the order in which they were found.

@@ -143,10 +143,11 @@ fn what_is_read_is_what_was_written() {
 
 #[test]
 fn a_rule_knows_the_place_of_each_of_its_characters() {
-    let rules = "rules = [\"+get ~a\", '+set', \"\\u002bdel x\", \"\"\"+ttl\"\"\"]";
+    let rules = "rules = [\"+get ~a\", '+set', \"\\u002bdel +del\", \"\"\"+ttl\"\"\"]";
     let config = parse(&minimal_but("roles = [\"read-write\"]", rules)).unwrap();
     let places: Vec<_> = config.databases[0].users[0]
         .rules
+        .texts()
         .iter()
         .map(|rule| {
             (
@@ -159,8 +160,8 @@ fn a_rule_knows_the_place_of_each_of_its_characters() {
     let expected = [
         ("+get ~a", 11, 14),
         ("+set", 22, 25),
-        ("+del x", 29, 29),
-        ("+ttl", 44, 44),
+        ("+del +del", 29, 29),
+        ("+ttl", 47, 47),
     ];
     assert_eq!(places, expected);
 }
