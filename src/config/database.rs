@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::admission::Admission;
 use super::backend::Backend;
-use super::certificate_name::{CertificateName, Template, Trust, by_template};
+use super::certificate_name::{Trust, by_template};
 use super::document::{Section, Table, Value, each};
 use super::limits::{ConnectionLimits, Limits};
 use super::name::{Name, name};
@@ -16,6 +16,7 @@ use super::role::RoleNames;
 use super::tls::Tls;
 use super::user::{Surroundings, Templates, User, nopass_rule};
 use crate::acl::aclfile::NoPassRule;
+use crate::admission::certificate::CertificateMapping;
 
 pub(crate) const DATABASE: Section = Section {
     path: "[[database]]",
@@ -65,7 +66,7 @@ pub struct Database {
     /// TLS; there is one exactly where [`Self::listen`] has an address.
     pub tls: Option<Tls>,
     /// The certificates that prove whichever user a template yields.
-    pub certificate_users: Vec<CertificateName<Template>>,
+    pub certificate_users: Vec<CertificateMapping>,
     /// What one client may take.
     pub limits: Limits,
     /// The server behind it.
@@ -144,6 +145,12 @@ impl Database {
         )
     }
 
+    /// The rules by which a certificate proves a user: exact names of each user, then the templates.
+    pub fn certificate_mappings(&self) -> Vec<CertificateMapping> {
+        let exact = self.users.iter().flat_map(|user| &user.certificates);
+        exact.chain(&self.certificate_users).cloned().collect()
+    }
+
     /// One deadline for accept, handshake and login together.
     pub fn login_timeout(&self) -> Duration {
         let tls = self.tls.as_ref();
@@ -205,7 +212,7 @@ impl Listeners {
 
 /// The users of a database, and the certificates that prove them by template.
 struct Users {
-    templates: Vec<CertificateName<Template>>,
+    templates: Vec<CertificateMapping>,
     acl: Acl,
     users: Vec<User>,
 }

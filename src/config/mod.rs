@@ -35,7 +35,6 @@ use toml::de::DeTable;
 pub use admission::Admission;
 pub use backend::{Backend, BackendTls};
 pub use backend_url::BackendAddress;
-pub use certificate_name::{CertificateField, CertificateName, Template};
 pub use cidr_list::cidr_list;
 pub use database::{Acl, Database};
 pub use fault::Fault;

@@ -10,10 +10,11 @@ use super::tls::{CLIENT_CERTIFICATES, VERSIONS};
 use super::units::duration_text;
 use super::user::REQUIRES;
 use super::{
-    Admission, Backend, CertificateName, CertificatePair, ClientCa, Config, ConnectionLimits,
-    Database, FileRef, Limits, Log, Name, PasswordSource, Placed, Role, RuleText, SecretSource,
-    Server, Status, Tls, User, Workers,
+    Admission, Backend, CertificatePair, ClientCa, Config, ConnectionLimits, Database, FileRef,
+    Limits, Log, Name, PasswordSource, Placed, Role, RuleText, SecretSource, Server, Status, Tls,
+    User, Workers,
 };
+use crate::admission::certificate::CertificateMapping;
 
 /// Stands in the place of a hash.
 const HIDDEN: &str = "{ env = \"REDWALL_HIDDEN_HASH\" }";
@@ -155,11 +156,8 @@ fn print_database(out: &mut Printer, database: &Database) {
     print_backend(out, backend);
     for template in certificate_users {
         out.table("[[database.certificate_users]]");
-        out.key(
-            word_of(&FIELDS, template.field),
-            quoted(template.name.value.text()),
-        );
-        out.key("ca", quoted(&template.ca));
+        out.key(word_of(&FIELDS, template.field), quoted(&template.pattern));
+        out.optional("ca", template.ca.as_ref().map(quoted));
     }
     out.table("[database.acl]");
     out.optional("aclfile", acl.aclfile.as_ref().map(file));
@@ -337,13 +335,14 @@ fn ca(ca: &ClientCa) -> String {
     format!("{{ name = {name}, file = {certificates}, crl = {crl} }}")
 }
 
-fn certificate(certificate: &CertificateName<String>) -> String {
-    let CertificateName { field, name, ca } = certificate;
+fn certificate(mapping: &CertificateMapping) -> String {
+    let CertificateMapping { field, pattern, ca } = mapping;
     let field = word_of(&FIELDS, *field);
+    let ca = ca.as_ref().map(|ca| format!(", ca = {}", quoted(ca)));
     format!(
-        "{{ {field} = {}, ca = {} }}",
-        quoted(&name.value),
-        quoted(ca)
+        "{{ {field} = {}{} }}",
+        quoted(pattern),
+        ca.unwrap_or_default()
     )
 }
 

@@ -1,6 +1,6 @@
 //! `[database.users.NAME]`: who a user is, how he proves it, and the rules and roles that he has.
 
-use super::certificate_name::{CertificateName, Trust, exact};
+use super::certificate_name::{Trust, exact};
 use super::database::Acl;
 use super::document::{Section, Table, Value, each};
 use super::name::{Name, UserName, user_name};
@@ -11,6 +11,7 @@ use super::rule_text::Rules;
 use super::tls::ClientCertificates;
 use crate::acl::aclfile::NoPassRule;
 use crate::acl::{DenyRule, RoleRules, RuleList};
+use crate::admission::certificate::CertificateMapping;
 
 pub(crate) const USER: Section = Section {
     path: "[database.users.NAME]",
@@ -68,7 +69,7 @@ pub struct User {
     /// What he must prove.
     pub require: Require,
     /// The certificates that prove him, beside those of the database's templates.
-    pub certificates: Vec<CertificateName<String>>,
+    pub certificates: Vec<CertificateMapping>,
     /// What stands for `{prefix}` in the rules of his roles.
     pub prefix: Option<Placed<String>>,
     /// Whether commands that administer the server may be forwarded for him, if his rules allow them too.
@@ -103,7 +104,7 @@ impl User {
         let roles = role_list(&table, "roles");
         let rules = Rules::of_user(&table, "rules");
         let deny = Rules::denied(&table, "deny");
-        let proofs = Proofs::parse(&table, around);
+        let proofs = Proofs::parse(&table, key.value, around);
         let prefix = table.option("prefix", prefix);
         let operator = table.or("operator", false, Value::flag);
         let (roles, prefix) = (roles?, prefix?);
@@ -164,17 +165,17 @@ fn prefix_agrees(
 struct Proofs {
     passwords: Vec<PasswordSource>,
     nopass: bool,
-    certificates: Vec<CertificateName<String>>,
+    certificates: Vec<CertificateMapping>,
     require: Require,
 }
 
 impl Proofs {
-    fn parse(table: &Table<'_>, around: Surroundings<'_>) -> Option<Self> {
+    fn parse(table: &Table<'_>, user: &str, around: Surroundings<'_>) -> Option<Self> {
         let passwords = table.or("passwords", Vec::new(), passwords);
         let nopass = table.or("nopass", false, Value::flag);
         let shape = "[{ cn = \"alice\", ca = \"corp\" }]";
         let certificates = table.or("certificates", Vec::new(), |value| {
-            each(value.items(shape)?, |item| exact(item, around.trust))
+            each(value.items(shape)?, |item| exact(item, around.trust, user))
         });
         let require = table.option("require", |value| value.word(&REQUIRES));
         let (passwords, nopass, certificates, require) =

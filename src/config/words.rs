@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 
-use super::certificate_name::CertificateField;
 use super::{
-    Admission, BackendAddress, CertificateName, ClientCa, ClientCertificates, Config, Database,
-    FileRef, Require, RuleText, Tls, TlsVersion, User,
+    Admission, BackendAddress, ClientCa, ClientCertificates, Config, Database, FileRef, Require,
+    RuleText, Tls, TlsVersion, User,
 };
+use crate::admission::certificate::CertificateMapping;
 
 impl Config {
     /// A paragraph for each database.
@@ -36,10 +36,9 @@ impl Database {
         say(self.admission.in_words());
         say(format!("backend: {}", self.backend.in_words()));
         for template in &self.certificate_users {
-            let name = template.name.value.text();
             say(format!(
                 "any user may be proved by {}",
-                certificate(template, &name)
+                certificate(template)
             ));
         }
         if let Some(file) = &self.acl.aclfile {
@@ -166,10 +165,7 @@ impl User {
         let certificate = match self.certificates.is_empty() {
             true => "a certificate that a template maps to the user".to_owned(),
             false => {
-                let all = self
-                    .certificates
-                    .iter()
-                    .map(|it| certificate(it, &it.name.value));
+                let all = self.certificates.iter().map(certificate);
                 all.collect::<Vec<_>>().join(" or ")
             }
         };
@@ -208,17 +204,10 @@ fn client_ca(ca: &ClientCa) -> String {
     }
 }
 
-fn certificate<N>(certificate: &CertificateName<N>, name: &str) -> String {
-    let field = match certificate.field {
-        CertificateField::Cn => "CN",
-        CertificateField::SanDns => "DNS name",
-        CertificateField::SanUri => "URI",
-        CertificateField::SanEmail => "e-mail address",
-    };
-    format!(
-        "a certificate of {} with the {field} {name}",
-        certificate.ca
-    )
+fn certificate(mapping: &CertificateMapping) -> String {
+    let CertificateMapping { field, pattern, ca } = mapping;
+    let ca = ca.as_deref().unwrap_or("any client CA");
+    format!("a certificate of {ca} with the {field} {pattern}")
 }
 
 fn joined(rules: &[RuleText]) -> String {

@@ -10,10 +10,9 @@ use super::files::{Files, read_config};
 use super::tls_check::Ending;
 use super::transport::Remark;
 use crate::acl;
-use crate::admission::certificate::{CertificateMapping, NameField, Pattern};
 use crate::admission::slots::SlotLimits;
 use crate::admission::{Admission, PrivateOnly};
-use crate::config::{self, CertificateField, Config, Fault};
+use crate::config::{self, Config, Fault};
 use crate::snapshot::{
     BackendAddress, BackendTarget, ClientLimits, Database, Listener, Snapshot, Transport,
 };
@@ -100,7 +99,7 @@ impl Files {
             admission: Admission::new(&networks.allow, &networks.deny, private_only),
             slots: slots(&database.connections),
             tls: tls.map(|tls| tls.config),
-            certificate_users: mappings(database),
+            certificate_users: database.certificate_mappings(),
             policy: Arc::new(policy),
             backend: Arc::new(backend),
             limits: limits(database),
@@ -174,37 +173,5 @@ fn limits(database: &config::Database) -> ClientLimits {
         soft_output: usize::try_from(output_soft_limit.bytes()).unwrap_or(usize::MAX),
         hard_output: usize::try_from(output_hard_limit.bytes()).unwrap_or(usize::MAX),
         max_uploads: max_uploads.bytes(),
-    }
-}
-
-/// The rules by which a certificate proves a user: exact names of each user, then the templates.
-fn mappings(database: &config::Database) -> Vec<CertificateMapping> {
-    let exact = database.users.iter().flat_map(|user| {
-        user.certificates.iter().map(|name| CertificateMapping {
-            field: field(name.field),
-            pattern: Pattern::Exact {
-                value: name.name.value.clone(),
-                user: user.name.value.as_str().to_owned(),
-            },
-            ca: Some(name.ca.as_str().to_owned()),
-        })
-    });
-    let templates = database
-        .certificate_users
-        .iter()
-        .map(|name| CertificateMapping {
-            field: field(name.field),
-            pattern: name.name.value.pattern(),
-            ca: Some(name.ca.as_str().to_owned()),
-        });
-    exact.chain(templates).collect()
-}
-
-fn field(field: CertificateField) -> NameField {
-    match field {
-        CertificateField::Cn => NameField::Cn,
-        CertificateField::SanDns => NameField::SanDns,
-        CertificateField::SanUri => NameField::SanUri,
-        CertificateField::SanEmail => NameField::SanEmail,
     }
 }

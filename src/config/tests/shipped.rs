@@ -130,7 +130,7 @@ fn what_is_read_is_what_was_written() {
     let alice = &orders.users[0];
     assert_eq!(alice.require, Require::Either);
     assert_eq!(alice.passwords.len(), 4);
-    assert_eq!(alice.certificates[1].ca.as_str(), "partners");
+    assert_eq!(alice.certificates[1].ca.as_deref(), Some("partners"));
     assert_eq!(
         orders.backend.tls.as_ref().unwrap().server_name,
         "redis.internal"
