@@ -1,10 +1,8 @@
 //! Users and roles as the `acl` room takes them.
 
 use super::role::Role;
-use super::user::{Require, User};
-use crate::acl::{
-    Enabled, Identity, NoPass, Operator, PasswordHash, Proofs, RoleSource, UserSource,
-};
+use super::user::User;
+use crate::acl::{Identity, PasswordHash, RoleSource, UserSource};
 
 impl Role {
     /// The role as it is compiled.
@@ -24,38 +22,17 @@ impl User {
         let roles = self.roles.iter().map(|role| role.value.to_string());
         UserSource {
             name: self.name.value.to_string(),
-            identity: self.identity(passwords),
-            proofs: proofs(self.require),
+            identity: Identity {
+                enabled: self.enabled,
+                nopass: self.nopass,
+                passwords,
+            },
+            proofs: self.require,
             roles: roles.collect(),
             rules: self.rules.meaning().clone(),
             deny: self.deny.meaning().clone(),
-            operator: if self.operator {
-                Operator::Yes
-            } else {
-                Operator::No
-            },
+            operator: self.operator,
             prefix: self.prefix.as_ref().map(|prefix| prefix.value.clone()),
         }
-    }
-
-    fn identity(&self, passwords: Vec<PasswordHash>) -> Identity {
-        Identity {
-            enabled: if self.enabled {
-                Enabled::On
-            } else {
-                Enabled::Off
-            },
-            nopass: if self.nopass { NoPass::Yes } else { NoPass::No },
-            passwords,
-        }
-    }
-}
-
-fn proofs(require: Require) -> Proofs {
-    match require {
-        Require::Password => Proofs::Password,
-        Require::Certificate => Proofs::Certificate,
-        Require::Both => Proofs::Both,
-        Require::Either => Proofs::Either,
     }
 }

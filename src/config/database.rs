@@ -7,7 +7,7 @@ use super::admission::Admission;
 use super::backend::Backend;
 use super::certificate_name::{Trust, by_template};
 use super::document::{Section, Table, Value, each};
-use super::limits::{ConnectionLimits, Limits};
+use super::limits::{Limits, connections};
 use super::name::{Name, name};
 use super::network::{listen_list, said_twice};
 use super::position::{At, Placed};
@@ -17,6 +17,7 @@ use super::tls::Tls;
 use super::user::{Surroundings, Templates, User, nopass_rule};
 use crate::acl::aclfile::NoPassRule;
 use crate::admission::certificate::CertificateMapping;
+use crate::admission::slots::SlotLimits;
 
 pub(crate) const DATABASE: Section = Section {
     path: "[[database]]",
@@ -62,7 +63,7 @@ pub struct Database {
     /// Who may connect, by address.
     pub admission: Admission,
     /// How many may connect.
-    pub connections: ConnectionLimits,
+    pub connections: SlotLimits,
     /// TLS; there is one exactly where [`Self::listen`] has an address.
     pub tls: Option<Tls>,
     /// The certificates that prove whichever user a template yields.
@@ -106,7 +107,7 @@ impl Database {
             .and_then(|value| name(&value));
         let listeners = Listeners::parse(&table);
         let admission = Admission::parse(&table);
-        let connections = ConnectionLimits::parse(&table);
+        let connections = connections(&table);
         let tls = table.option("tls", Tls::parse);
         let limits = table.or("limits", Limits::default(), Limits::parse);
         let backend = table.need("backend", "[database.backend] with a `url`");

@@ -281,6 +281,11 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// `on` for `true`, `off` for `false`.
+    pub(crate) fn switch<T>(&self, on: T, off: T) -> Option<T> {
+        self.flag().map(|flag| if flag { on } else { off })
+    }
+
     /// A whole number in `range`.
     pub(crate) fn number(&self, range: RangeInclusive<u32>) -> Option<u32> {
         let expected = format!("a number from {} to {}", range.start(), range.end());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::document::{Section, Table, Value};
 use super::units::{ByteSize, duration, size};
+use crate::admission::slots::SlotLimits;
 
 pub(crate) const LIMITS: Section = Section {
     path: "[database.limits]",
@@ -19,50 +20,30 @@ pub(crate) const LIMITS: Section = Section {
     ],
 };
 
-/// How many connections a database takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// Most connections.
-    pub max_clients: u32,
-    /// Most connections of one address; of one /64 in IPv6.
-    pub max_clients_per_address: u32,
-    /// Most connections that have not finished handshake and login.
-    pub max_half_open: u32,
-    /// Most of these of one address; of one /64 in IPv6.
-    pub max_half_open_per_address: u32,
-}
+/// How many connections a database takes, where nothing is written. An IPv6 host is given a /64, which counts as one address.
+pub const CONNECTIONS: SlotLimits = SlotLimits {
+    connections: 10_000,
+    per_address: 1_000,
+    half_open: 4_096,
+    half_open_per_address: 256,
+    ipv6_prefix: 64,
+};
 
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        Self {
-            max_clients: 10_000,
-            max_clients_per_address: 1_000,
-            max_half_open: 4_096,
-            max_half_open_per_address: 256,
-        }
-    }
-}
-
-impl ConnectionLimits {
-    /// The limits stand in `[[database]]` itself.
-    pub(crate) fn parse(table: &Table<'_>) -> Option<Self> {
-        let default = Self::default();
-        let number = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
-        let max_clients = number("max_clients", default.max_clients);
-        let max_clients_per_address =
-            number("max_clients_per_address", default.max_clients_per_address);
-        let max_half_open = number("max_half_open", default.max_half_open);
-        let max_half_open_per_address = number(
-            "max_half_open_per_address",
-            default.max_half_open_per_address,
-        );
-        Some(Self {
-            max_clients: max_clients?,
-            max_clients_per_address: max_clients_per_address?,
-            max_half_open: max_half_open?,
-            max_half_open_per_address: max_half_open_per_address?,
-        })
-    }
+/// How many connections a database takes: these limits stand in `[[database]]` itself.
+pub(crate) fn connections(table: &Table<'_>) -> Option<SlotLimits> {
+    let number = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
+    let default = CONNECTIONS;
+    let connections = number("max_clients", default.connections);
+    let per_address = number("max_clients_per_address", default.per_address);
+    let half_open = number("max_half_open", default.half_open);
+    let half_open_per_address = number("max_half_open_per_address", default.half_open_per_address);
+    Some(SlotLimits {
+        connections: connections?,
+        per_address: per_address?,
+        half_open: half_open?,
+        half_open_per_address: half_open_per_address?,
+        ipv6_prefix: default.ipv6_prefix,
+    })
 }
 
 /// `[database.limits]`: what one client may take.

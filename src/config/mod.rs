@@ -38,7 +38,7 @@ pub use backend_url::BackendAddress;
 pub use cidr_list::cidr_list;
 pub use database::{Acl, Database};
 pub use fault::Fault;
-pub use limits::{ConnectionLimits, Limits};
+pub use limits::{CONNECTIONS, Limits};
 pub use name::{Name, UserName};
 pub use network::is_loopback;
 pub use position::{At, Placed};
@@ -48,7 +48,7 @@ pub use rule_text::{RuleText, Rules};
 pub use server::{Log, LogFormat, LogLevel, Server, Status, Workers};
 pub use tls::{CertificatePair, ClientCa, ClientCertificates, Tls, TlsVersion};
 pub use units::ByteSize;
-pub use user::{Require, User};
+pub use user::User;
 
 use document::{Document, Section, Table, Value};
 use role::RoleNames;

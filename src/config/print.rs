@@ -10,11 +10,13 @@ use super::tls::{CLIENT_CERTIFICATES, VERSIONS};
 use super::units::duration_text;
 use super::user::REQUIRES;
 use super::{
-    Admission, Backend, CertificatePair, ClientCa, Config, ConnectionLimits, Database, FileRef,
-    Limits, Log, Name, PasswordSource, Placed, Role, RuleText, SecretSource, Server, Status, Tls,
-    User, Workers,
+    Admission, Backend, CertificatePair, ClientCa, Config, Database, FileRef, Limits, Log, Name,
+    PasswordSource, Placed, Role, RuleText, SecretSource, Server, Status, Tls, User, Workers,
 };
+use crate::acl::{Enabled, NoPass, Operator};
+use crate::admission::PrivateOnly;
 use crate::admission::certificate::CertificateMapping;
+use crate::admission::slots::SlotLimits;
 
 /// Stands in the place of a hash.
 const HIDDEN: &str = "{ env = \"REDWALL_HIDDEN_HASH\" }";
@@ -179,20 +181,21 @@ fn print_admission(out: &mut Printer, admission: &Admission) {
     out.key("allow_files", list(allow_files.iter().map(file)));
     out.key("deny", list(deny.iter().map(quoted)));
     out.key("deny_files", list(deny_files.iter().map(file)));
-    out.key("private_only", private_only);
+    out.key("private_only", *private_only == PrivateOnly::On);
 }
 
-fn print_connections(out: &mut Printer, connections: &ConnectionLimits) {
-    let ConnectionLimits {
-        max_clients,
-        max_clients_per_address,
-        max_half_open,
-        max_half_open_per_address,
-    } = connections;
-    out.key("max_clients", max_clients);
-    out.key("max_clients_per_address", max_clients_per_address);
-    out.key("max_half_open", max_half_open);
-    out.key("max_half_open_per_address", max_half_open_per_address);
+fn print_connections(out: &mut Printer, limits: &SlotLimits) {
+    let SlotLimits {
+        connections,
+        per_address,
+        half_open,
+        half_open_per_address,
+        ipv6_prefix: _,
+    } = limits;
+    out.key("max_clients", connections);
+    out.key("max_clients_per_address", per_address);
+    out.key("max_half_open", half_open);
+    out.key("max_half_open_per_address", half_open_per_address);
 }
 
 fn print_tls(out: &mut Printer, tls: &Tls) {
@@ -279,11 +282,11 @@ fn print_user(out: &mut Printer, user: &User) {
         operator,
     } = user;
     out.table(format_args!("[database.users.{}]", quoted(&name.value)));
-    out.key("enabled", enabled);
+    out.key("enabled", *enabled == Enabled::On);
     out.key("deny", rule_list(deny.texts()));
     out.key("require", word(&REQUIRES, *require));
     out.key("passwords", list(passwords.iter().map(password)));
-    out.key("nopass", nopass);
+    out.key("nopass", *nopass == NoPass::Yes);
     out.key("certificates", list(certificates.iter().map(certificate)));
     out.key("roles", names(roles));
     out.key("rules", rule_list(rules.texts()));
@@ -291,7 +294,7 @@ fn print_user(out: &mut Printer, user: &User) {
         "prefix",
         prefix.as_ref().map(|prefix| quoted(&prefix.value)),
     );
-    out.key("operator", operator);
+    out.key("operator", *operator == Operator::Yes);
 }
 
 /// A basic string. The file's strings have no control characters.

@@ -3,9 +3,11 @@
 use std::fmt::Display;
 
 use super::{
-    Admission, BackendAddress, ClientCa, ClientCertificates, Config, Database, FileRef, Require,
-    RuleText, Tls, TlsVersion, User,
+    Admission, BackendAddress, ClientCa, ClientCertificates, Config, Database, FileRef, RuleText,
+    Tls, TlsVersion, User,
 };
+use crate::acl::{Enabled, NoPass, Operator, Proofs};
+use crate::admission::PrivateOnly;
 use crate::admission::certificate::CertificateMapping;
 
 impl Config {
@@ -67,10 +69,9 @@ impl Admission {
                 .map(|file| format!("those in {}", file.path.display()));
             listed(inline.iter().map(ToString::to_string).chain(files))
         };
-        let private = if self.private_only {
-            "private addresses among "
-        } else {
-            ""
+        let private = match self.private_only {
+            PrivateOnly::On => "private addresses among ",
+            PrivateOnly::Off => "",
         };
         let allow = networks(&self.allow, &self.allow_files);
         let denied = match self.deny.is_empty() && self.deny_files.is_empty() {
@@ -128,7 +129,7 @@ impl User {
     /// How the user proves who he is, and what he may do.
     pub fn in_words(&self) -> String {
         let name = &self.name.value;
-        if !self.enabled {
+        if self.enabled == Enabled::Off {
             return format!("user {name} is switched off");
         }
         let mut parts = vec![format!("user {name} proves {}", self.proof())];
@@ -149,7 +150,7 @@ impl User {
         if !self.deny.is_empty() {
             parts.push(format!("never {}", joined(self.deny.texts())));
         }
-        if self.operator {
+        if self.operator == Operator::Yes {
             parts.push(
                 "is an operator: may administer the backend as far as the rules go".to_owned(),
             );
@@ -159,8 +160,8 @@ impl User {
 
     fn proof(&self) -> String {
         let password = match self.nopass {
-            true => "nothing (any password is taken)".to_owned(),
-            false => "a password".to_owned(),
+            NoPass::Yes => "nothing (any password is taken)".to_owned(),
+            NoPass::No => "a password".to_owned(),
         };
         let certificate = match self.certificates.is_empty() {
             true => "a certificate that a template maps to the user".to_owned(),
@@ -170,10 +171,10 @@ impl User {
             }
         };
         match self.require {
-            Require::Password => password,
-            Require::Certificate => certificate,
-            Require::Both => format!("{password}, and {certificate}"),
-            Require::Either => format!("{password}, or {certificate}"),
+            Proofs::Password => password,
+            Proofs::Certificate => certificate,
+            Proofs::Both => format!("{password}, and {certificate}"),
+            Proofs::Either => format!("{password}, or {certificate}"),
         }
     }
 }

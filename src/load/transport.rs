@@ -3,15 +3,13 @@
 use rustls::pki_types::UnixTime;
 
 use super::backend_tls::{BackendTlsSource, client_config};
-use super::files::Files;
+use super::files::{Content, Files};
 use super::own_certificate::{CertificateSource, OwnCertificate, Use};
 use super::pem::PemFile;
-use super::tls::{
-    CaSource, ClientCertificates, MinVersion, ServerTls, TlsSource, provider, server_config,
-};
+use super::tls::{CaSource, ServerTls, TlsSource, provider, server_config};
 use super::tls_check::{CheckNote, Severity};
 use super::tls_fault::{TlsFault, TlsProblem};
-use crate::config::{self, At, CertificatePair, Database, Fault, FileRef};
+use crate::config::{self, At, CertificatePair, Database, Fault, FileRef, TlsVersion};
 use crate::snapshot::BackendTls;
 
 impl Files {
@@ -32,16 +30,9 @@ impl Files {
         let source = TlsSource {
             certificates: pairs,
             client_cas: cas,
-            client_certificates: match tls.client_certificates {
-                config::ClientCertificates::Off => ClientCertificates::Off,
-                config::ClientCertificates::Optional => ClientCertificates::Optional,
-                config::ClientCertificates::Required => ClientCertificates::Required,
-            },
+            client_certificates: tls.client_certificates,
             crl_grace: tls.crl_grace,
-            min_version: match tls.min_version {
-                config::TlsVersion::Tls12 => MinVersion::Tls12,
-                config::TlsVersion::Tls13 => MinVersion::Tls13,
-            },
+            min_version: tls.min_version,
         };
         let server = self.sound_tls(database.at, server_config(&source, now))?;
         self.note(&server.notes);
@@ -72,7 +63,7 @@ impl Files {
             ca: ca?,
             certificate: certificate?,
             server_name: tls.server_name.clone(),
-            min_version: MinVersion::Tls12,
+            min_version: TlsVersion::Tls12,
         };
         let client = self.sound_tls(database.backend.address.at, client_config(&source, now))?;
         self.note(&client.notes);
@@ -121,15 +112,10 @@ impl Files {
     }
 
     fn pem(&mut self, file: &FileRef) -> Option<PemFile> {
-        let path = self.path(file);
-        self.place_pem(&path.display().to_string(), file.at);
-        match PemFile::read(&path) {
-            Ok(pem) => Some(pem),
-            Err(fault) => {
-                self.tls_fault(file.at, &fault);
-                None
-            }
-        }
+        let name = self.path(file).display().to_string();
+        self.place_pem(&name, file.at);
+        let Content { bytes, mode } = self.content(file)?;
+        Some(PemFile::new(name, bytes, Some(mode)))
     }
 
     fn sound_tls<T>(&mut self, at: At, result: Result<T, Vec<TlsFault>>) -> Option<T> {
@@ -152,11 +138,7 @@ impl Files {
         }
         let at = self.pem_place(&fault.origin).unwrap_or(at);
         let placed = Fault::of_text(self.config_file(), at, &fault.to_string());
-        if fault.is_unreadable() {
-            self.unreadable(at, placed.what, placed.expected);
-        } else {
-            self.faulty::<()>(placed);
-        }
+        self.faulty::<()>(placed);
     }
 
     fn note(&mut self, notes: &[CheckNote]) {
