@@ -26,7 +26,7 @@ pub use glob::{Glob, GlobFault};
 pub use password::{NotAHash, PasswordHash};
 pub use policy::{Policy, User};
 pub use principal::{AuthFault, Principal, Proof, authenticate, identify};
-pub use role::{RoleFault, RoleRules, ValueFault};
+pub use role::{BUILT_IN as BUILT_IN_ROLES, RoleFault, RoleRules, ValueFault};
 pub use rule::{
     Category, Change, IdentityRule, KeyRight, Placed, RightRule, Row, Rule, RuleFault,
     RuleFaultKind, RuleList, RuleWarning, Vocabulary,

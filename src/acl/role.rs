@@ -3,11 +3,11 @@
 //! `{prefix}` stands for the user's own prefix, in key and channel patterns only. Literal braces are doubled. A value
 //! can't widen the pattern that it fills: it has no wildcard, isn't empty, and doesn't hold the character that follows it.
 
-use super::rule::{RuleFault, RuleList, Vocabulary};
+use super::rule::{Placed, RuleFault, RuleList, RuleWarning, Vocabulary};
 use std::fmt;
 
 /// Name and rules of the built-in roles. Each was run with redis-py, RQ, django-redis, BullMQ and Celery where these work.
-pub(super) const BUILT_IN: [(&str, &str); 4] = [
+pub const BUILT_IN: [(&str, &str); 4] = [
     ("full-access", "+@all ~* &*"),
     (
         "read-write",
@@ -29,6 +29,7 @@ pub(super) const BUILT_IN: [(&str, &str); 4] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRules {
     pieces: Vec<Piece>,
+    warnings: Vec<Placed<RuleWarning>>,
 }
 
 /// A piece of the text, and where it begins in it.
@@ -142,21 +143,41 @@ impl RoleRules {
     /// # Errors
     /// Every fault that can be found, with offsets in `text`.
     pub fn parse(text: &str) -> Result<Self, Vec<RoleFault>> {
-        let rules = Self {
+        let mut rules = Self {
             pieces: pieces(text)?,
+            warnings: Vec::new(),
         };
         // Any legal value shows the same faults, for it is legal in any pattern.
-        rules
+        let list = rules
             .expand(Some("x"), FollowCheck::Skip)
             .map_err(|fault| match fault {
                 ExpandFault::Rules(faults) => faults.into_iter().map(RoleFault::Rule).collect(),
                 ExpandFault::Value(_) => Vec::new(),
             })?;
+        rules.warnings = list.warnings().to_vec();
         Ok(rules)
     }
 
+    /// What is legal and surely not meant, with offsets in the text as it was written.
+    pub fn warnings(&self) -> &[Placed<RuleWarning>] {
+        &self.warnings
+    }
+
+    /// Whether `prefix` may stand for the variable wherever the rules have it.
+    ///
+    /// # Errors
+    /// The first reason against it.
+    pub fn check_prefix(&self, prefix: Option<&str>) -> Result<(), ValueFault> {
+        for piece in &self.pieces {
+            if let Content::Prefix { followed_by } = piece.content {
+                check_value(prefix, followed_by)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the rules differ from user to user.
-    pub(super) fn has_variable(&self) -> bool {
+    pub fn has_variable(&self) -> bool {
         self.pieces
             .iter()
             .any(|piece| matches!(piece.content, Content::Prefix { .. }))
@@ -183,13 +204,15 @@ impl RoleRules {
                 }
             }
         }
-        RuleList::parse(text.as_bytes(), Vocabulary::Rights).map_err(|faults| {
+        let mut list = RuleList::parse(text.as_bytes(), Vocabulary::Rights).map_err(|faults| {
             let placed = faults.into_iter().map(|fault| RuleFault {
                 at: origin(&origins, fault.at),
                 ..fault
             });
             ExpandFault::Rules(placed.collect())
-        })
+        })?;
+        list.place_warnings(|at| origin(&origins, at));
+        Ok(list)
     }
 }
 

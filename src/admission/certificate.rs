@@ -48,14 +48,28 @@ pub enum Pattern {
     },
 }
 
+/// What stands in a template for the user's name.
+const USER_VARIABLE: &str = "{user}";
+
 impl Pattern {
-    /// Reads a template such as `spiffe://corp/{user}`; `None` unless `{user}` occurs exactly once.
+    /// Reads a template such as `spiffe://corp/{user}`; `None` unless `{user}` occurs exactly once, without other braces.
     pub fn template(text: &str) -> Option<Self> {
-        let (prefix, suffix) = text.split_once("{user}")?;
-        (!suffix.contains("{user}")).then(|| Self::Template {
+        let (prefix, suffix) = text.split_once(USER_VARIABLE)?;
+        let braces = |part: &str| part.contains(['{', '}']);
+        (!braces(prefix) && !braces(suffix)).then(|| Self::Template {
             prefix: prefix.to_owned(),
             suffix: suffix.to_owned(),
         })
+    }
+}
+
+/// The certificate's name, or the template as it was written.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact { value, user: _ } => f.write_str(value),
+            Self::Template { prefix, suffix } => write!(f, "{prefix}{USER_VARIABLE}{suffix}"),
+        }
     }
 }
 
@@ -263,7 +277,9 @@ fn user<'a>(mapping: &'a CertificateMapping, name: &'a str) -> Option<&'a str> {
             let (head, rest) = name.split_at_checked(prefix.len())?;
             let (user, tail) = rest.split_at_checked(middle)?;
             let framed = same(mapping.field, prefix, head) && same(mapping.field, suffix, tail);
-            (framed && is_one_segment(mapping.field, user)).then_some(user)
+            let next = suffix.chars().next();
+            let sound = is_one_segment(mapping.field, user) && !user.contains(|c| Some(c) == next);
+            (framed && sound).then_some(user)
         }
     }
 }
@@ -276,16 +292,16 @@ fn same(field: NameField, a: &str, b: &str) -> bool {
     }
 }
 
-/// Whether `user` may be what a template's `{user}` stands for: not empty, no white space, no wildcard, and nothing that
-/// ends a segment of that kind of name, so that `spiffe://corp/{user}` takes no path and `{user}.corp` no subdomain.
+/// Whether `user` may be what a template's `{user}` stands for: made of `A-Za-z0-9._@-`, and without what ends a segment of
+/// that kind of name, so that `{user}.corp` takes no subdomain and `{user}@corp` no second `@`.
 fn is_one_segment(field: NameField, user: &str) -> bool {
-    let ends: &[char] = match field {
-        NameField::Cn => &[],
-        NameField::SanDns => &['.'],
-        NameField::SanUri => &['/', '?', '#', '%', ':', '@'],
-        NameField::SanEmail => &['@'],
+    let end = match field {
+        NameField::Cn => None,
+        NameField::SanDns => Some('.'),
+        NameField::SanUri | NameField::SanEmail => Some('@'),
     };
-    !user.is_empty() && !user.contains(|c: char| c.is_whitespace() || c == '*' || ends.contains(&c))
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._@-".contains(c);
+    !user.is_empty() && user.chars().all(|c| allowed(c) && Some(c) != end)
 }
 
 fn common_name_may_count(

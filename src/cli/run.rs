@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use super::{ConfigArg, complain, refuse};
 use crate::app::{self, Process};
-use crate::config::{self, Config, Workers};
+use crate::config::{Config, Workers};
 use crate::load::{self, Remark};
 use crate::snapshot::{BackendAddress, Snapshot};
-use crate::telemetry::log::{self, LogFormat};
+use crate::telemetry::log;
 
 /// Runs the subcommand until a signal ends it.
 pub fn run(args: &ConfigArg) -> ExitCode {
@@ -15,11 +15,7 @@ pub fn run(args: &ConfigArg) -> ExitCode {
         Ok(loaded) => loaded,
         Err(faults) => return refuse(&faults),
     };
-    let format = match loaded.config.log.format {
-        config::LogFormat::Text => LogFormat::Text,
-        config::LogFormat::Json => LogFormat::Json,
-    };
-    if let Err(error) = log::install(format, loaded.config.log.level.text()) {
+    if let Err(error) = log::install(&loaded.config.log) {
         complain(&format!("error: the log can't be opened: {error}"));
         return ExitCode::FAILURE;
     }

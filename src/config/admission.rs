@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use super::document::Table;
 use super::network::network_list;
 use super::reference::{FileRef, file};
+use crate::admission::PrivateOnly;
 
 /// The addresses that may connect to a database: those that `allow` has and `deny` has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Admission {
     /// Files with more of them.
     pub deny_files: Vec<FileRef>,
     /// Whether an address must be private too (RFC 1918, RFC 4193, loopback). Grants nothing by itself.
-    pub private_only: bool,
+    pub private_only: PrivateOnly,
 }
 
 impl Admission {
@@ -28,7 +29,9 @@ impl Admission {
         let allow_files = table.list("allow_files", files, file);
         let deny = network_list(table, "deny");
         let deny_files = table.list("deny_files", files, file);
-        let private_only = table.or("private_only", false, |value| value.flag());
+        let private_only = table.or("private_only", PrivateOnly::Off, |value| {
+            value.switch(PrivateOnly::On, PrivateOnly::Off)
+        });
         Some(Self {
             allow: allow?,
             allow_files: allow_files?,

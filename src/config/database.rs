@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::admission::Admission;
 use super::backend::Backend;
-use super::certificate_name::{CertificateName, Template, Trust, by_template};
+use super::certificate_name::{Trust, by_template};
 use super::document::{Section, Table, Value, each};
-use super::limits::{ConnectionLimits, Limits};
+use super::limits::{Limits, connections};
 use super::name::{Name, name};
 use super::network::{listen_list, said_twice};
 use super::position::{At, Placed};
@@ -16,6 +16,8 @@ use super::role::RoleNames;
 use super::tls::Tls;
 use super::user::{Surroundings, Templates, User, nopass_rule};
 use crate::acl::aclfile::NoPassRule;
+use crate::admission::certificate::CertificateMapping;
+use crate::admission::slots::SlotLimits;
 
 pub(crate) const DATABASE: Section = Section {
     path: "[[database]]",
@@ -61,11 +63,11 @@ pub struct Database {
     /// Who may connect, by address.
     pub admission: Admission,
     /// How many may connect.
-    pub connections: ConnectionLimits,
+    pub connections: SlotLimits,
     /// TLS; there is one exactly where [`Self::listen`] has an address.
     pub tls: Option<Tls>,
     /// The certificates that prove whichever user a template yields.
-    pub certificate_users: Vec<CertificateName<Template>>,
+    pub certificate_users: Vec<CertificateMapping>,
     /// What one client may take.
     pub limits: Limits,
     /// The server behind it.
@@ -105,7 +107,7 @@ impl Database {
             .and_then(|value| name(&value));
         let listeners = Listeners::parse(&table);
         let admission = Admission::parse(&table);
-        let connections = ConnectionLimits::parse(&table);
+        let connections = connections(&table);
         let tls = table.option("tls", Tls::parse);
         let limits = table.or("limits", Limits::default(), Limits::parse);
         let backend = table.need("backend", "[database.backend] with a `url`");
@@ -142,6 +144,12 @@ impl Database {
             Trust::new(tls),
             self.plaintext_listen.len(),
         )
+    }
+
+    /// The rules by which a certificate proves a user: exact names of each user, then the templates.
+    pub fn certificate_mappings(&self) -> Vec<CertificateMapping> {
+        let exact = self.users.iter().flat_map(|user| &user.certificates);
+        exact.chain(&self.certificate_users).cloned().collect()
     }
 
     /// One deadline for accept, handshake and login together.
@@ -205,7 +213,7 @@ impl Listeners {
 
 /// The users of a database, and the certificates that prove them by template.
 struct Users {
-    templates: Vec<CertificateName<Template>>,
+    templates: Vec<CertificateMapping>,
     acl: Acl,
     users: Vec<User>,
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::Fault;
+use super::fault::{Fault, what_and_expected};
 use super::position::{At, Placed, Source};
 use super::suggest::{nearest, one_of};
 
@@ -163,6 +163,12 @@ impl<'d> Table<'d> {
         Some(self.document.source.at(key.span().start))
     }
 
+    /// Notes a fault whose one text says what is wrong and what was expected.
+    pub(crate) fn fault_of_text(&self, at: At, text: &str) {
+        let (what, expected) = what_and_expected(text);
+        self.fault(at, what, expected);
+    }
+
     /// Notes a fault in the document that the table belongs to.
     pub(crate) fn fault(&self, at: At, what: impl Into<String>, expected: impl Into<String>) {
         self.document.fault(at, what, expected);
@@ -273,6 +279,11 @@ impl<'d> Value<'d> {
             | DeValue::Array(_)
             | DeValue::Table(_) => self.wrong_kind("`true` or `false`"),
         }
+    }
+
+    /// `on` for `true`, `off` for `false`.
+    pub(crate) fn switch<T>(&self, on: T, off: T) -> Option<T> {
+        self.flag().map(|flag| if flag { on } else { off })
     }
 
     /// A whole number in `range`.

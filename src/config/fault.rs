@@ -1,7 +1,7 @@
 //! What is wrong with a file, and where. A fault never holds a value of the file: any of them may be a secret.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::position::At;
 
@@ -19,6 +19,26 @@ pub struct Fault {
     pub what: String,
     /// What would be right.
     pub expected: String,
+}
+
+/// Takes a text that says what is wrong and what was expected, as the `acl` room's do, apart into the two.
+pub(crate) fn what_and_expected(text: &str) -> (&str, &str) {
+    let split = [", expected ", "; expected "];
+    let parts = split.into_iter().find_map(|split| text.split_once(split));
+    parts.unwrap_or((text, "otherwise"))
+}
+
+impl Fault {
+    /// A fault whose one text says what is wrong and what was expected.
+    pub fn of_text(file: &Path, at: At, text: &str) -> Self {
+        let (what, expected) = what_and_expected(text);
+        Self {
+            file: file.to_owned(),
+            at,
+            what: what.to_owned(),
+            expected: expected.to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Fault {

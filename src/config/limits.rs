@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::document::{Section, Table, Value};
 use super::units::{ByteSize, duration, size};
+use crate::admission::slots::SlotLimits;
 
 pub(crate) const LIMITS: Section = Section {
     path: "[database.limits]",
@@ -19,18 +20,14 @@ pub(crate) const LIMITS: Section = Section {
     ],
 };
 
-/// How many connections a database takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// Most connections.
-    pub max_clients: u32,
-    /// Most connections of one address; of one /64 in IPv6.
-    pub max_clients_per_address: u32,
-    /// Most connections that have not finished handshake and login.
-    pub max_half_open: u32,
-    /// Most of these of one address; of one /64 in IPv6.
-    pub max_half_open_per_address: u32,
-}
+/// How many connections a database takes, where nothing is written. An IPv6 host is given a /64, which counts as one address.
+pub const CONNECTIONS: SlotLimits = SlotLimits {
+    connections: 10_000,
+    per_address: 1_000,
+    half_open: 4_096,
+    half_open_per_address: 256,
+    ipv6_prefix: 64,
+};
 
 impl Default for ConnectionLimits {
     fn default() -> Self {

@@ -10,10 +10,13 @@ use super::tls::{CLIENT_CERTIFICATES, VERSIONS};
 use super::units::duration_text;
 use super::user::REQUIRES;
 use super::{
-    Admission, Backend, CertificateName, CertificatePair, ClientCa, Config, ConnectionLimits,
-    Database, FileRef, Limits, Log, Name, PasswordSource, Placed, Role, RuleText, SecretSource,
-    Server, Status, Tls, User, Workers,
+    Admission, Backend, CertificatePair, ClientCa, Config, Database, FileRef, Limits, Log, Name,
+    PasswordSource, Placed, Role, RuleText, SecretSource, Server, Status, Tls, User, Workers,
 };
+use crate::acl::{Enabled, NoPass, Operator};
+use crate::admission::PrivateOnly;
+use crate::admission::certificate::CertificateMapping;
+use crate::admission::slots::SlotLimits;
 
 /// Stands in the place of a hash.
 const HIDDEN: &str = "{ env = \"REDWALL_HIDDEN_HASH\" }";
@@ -110,7 +113,7 @@ fn print_role(out: &mut Printer, role: &Role) {
         inherits,
     } = role;
     out.table(format_args!("[roles.{}]", quoted(&name.value)));
-    out.key("rules", rule_list(rules));
+    out.key("rules", rule_list(rules.texts()));
     out.key("inherits", names(inherits));
 }
 
@@ -155,11 +158,8 @@ fn print_database(out: &mut Printer, database: &Database) {
     print_backend(out, backend);
     for template in certificate_users {
         out.table("[[database.certificate_users]]");
-        out.key(
-            word_of(&FIELDS, template.field),
-            quoted(template.name.value.text()),
-        );
-        out.key("ca", quoted(&template.ca));
+        out.key(word_of(&FIELDS, template.field), quoted(&template.pattern));
+        out.optional("ca", template.ca.as_ref().map(quoted));
     }
     out.table("[database.acl]");
     out.optional("aclfile", acl.aclfile.as_ref().map(file));
@@ -181,20 +181,21 @@ fn print_admission(out: &mut Printer, admission: &Admission) {
     out.key("allow_files", list(allow_files.iter().map(file)));
     out.key("deny", list(deny.iter().map(quoted)));
     out.key("deny_files", list(deny_files.iter().map(file)));
-    out.key("private_only", private_only);
+    out.key("private_only", *private_only == PrivateOnly::On);
 }
 
-fn print_connections(out: &mut Printer, connections: &ConnectionLimits) {
-    let ConnectionLimits {
-        max_clients,
-        max_clients_per_address,
-        max_half_open,
-        max_half_open_per_address,
-    } = connections;
-    out.key("max_clients", max_clients);
-    out.key("max_clients_per_address", max_clients_per_address);
-    out.key("max_half_open", max_half_open);
-    out.key("max_half_open_per_address", max_half_open_per_address);
+fn print_connections(out: &mut Printer, limits: &SlotLimits) {
+    let SlotLimits {
+        connections,
+        per_address,
+        half_open,
+        half_open_per_address,
+        ipv6_prefix: _,
+    } = limits;
+    out.key("max_clients", connections);
+    out.key("max_clients_per_address", per_address);
+    out.key("max_half_open", half_open);
+    out.key("max_half_open_per_address", half_open_per_address);
 }
 
 fn print_tls(out: &mut Printer, tls: &Tls) {
@@ -281,19 +282,19 @@ fn print_user(out: &mut Printer, user: &User) {
         operator,
     } = user;
     out.table(format_args!("[database.users.{}]", quoted(&name.value)));
-    out.key("enabled", enabled);
-    out.key("deny", rule_list(deny));
+    out.key("enabled", *enabled == Enabled::On);
+    out.key("deny", rule_list(deny.texts()));
     out.key("require", word(&REQUIRES, *require));
     out.key("passwords", list(passwords.iter().map(password)));
-    out.key("nopass", nopass);
+    out.key("nopass", *nopass == NoPass::Yes);
     out.key("certificates", list(certificates.iter().map(certificate)));
     out.key("roles", names(roles));
-    out.key("rules", rule_list(rules));
+    out.key("rules", rule_list(rules.texts()));
     out.optional(
         "prefix",
         prefix.as_ref().map(|prefix| quoted(&prefix.value)),
     );
-    out.key("operator", operator);
+    out.key("operator", *operator == Operator::Yes);
 }
 
 /// A basic string. The file's strings have no control characters.
@@ -337,13 +338,14 @@ fn ca(ca: &ClientCa) -> String {
     format!("{{ name = {name}, file = {certificates}, crl = {crl} }}")
 }
 
-fn certificate(certificate: &CertificateName<String>) -> String {
-    let CertificateName { field, name, ca } = certificate;
+fn certificate(mapping: &CertificateMapping) -> String {
+    let CertificateMapping { field, pattern, ca } = mapping;
     let field = word_of(&FIELDS, *field);
+    let ca = ca.as_ref().map(|ca| format!(", ca = {}", quoted(ca)));
     format!(
-        "{{ {field} = {}, ca = {} }}",
-        quoted(&name.value),
-        quoted(ca)
+        "{{ {field} = {}{} }}",
+        quoted(pattern),
+        ca.unwrap_or_default()
     )
 }
 

@@ -5,30 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::document::{Section, Table, Value};
 use super::name::{Name, key_name, name};
 use super::position::Placed;
-use super::rule_text::{RuleText, rule_list};
+use super::rule_text::Rules;
 use super::suggest::{nearest, one_of};
+use crate::acl::{BUILT_IN_ROLES, RoleRules};
 
 pub(crate) const ROLE: Section = Section {
     path: "[roles.NAME]",
     keys: &["rules", "inherits"],
 };
 
-/// The roles that every configuration has.
-pub const BUILT_IN_ROLES: [&str; 4] = ["full-access", "read-write", "read-only", "queue-worker"];
-
-/// What stands in a role's rules for the `prefix` of the user that has it.
-pub const PREFIX_VARIABLE: &str = "{prefix}";
-
-/// One of the roles that every configuration has, and that needs its user's prefix.
-const BUILT_IN_WITH_PREFIX: &str = "queue-worker";
-
 /// `[roles.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// Its name, not one of [`BUILT_IN_ROLES`].
+    /// Its name, not that of a built-in role.
     pub name: Placed<Name>,
     /// Its own rules.
-    pub rules: Vec<RuleText>,
+    pub rules: Rules<RoleRules>,
     /// Roles whose rules it has besides: each of them grants by itself.
     pub inherits: Vec<Placed<Name>>,
 }
@@ -37,10 +29,11 @@ impl Role {
     pub(crate) fn parse(key: Placed<&str>, value: &Value<'_>) -> Option<Self> {
         let name = key_name(key, value);
         let table = value.table(&ROLE)?;
-        let rules = rule_list(&table, "rules");
+        let rules = Rules::of_role(&table, "rules");
         let inherits = role_list(&table, "inherits");
         let (name, rules, inherits) = (name?, rules?, inherits?);
-        if BUILT_IN_ROLES.contains(&name.value.as_str()) {
+        let built_in = |(built_in, _): &(&str, &str)| *built_in == name.value.as_str();
+        if BUILT_IN_ROLES.iter().any(built_in) {
             let what = format!("role `{}` is built in", name.value);
             table.fault(name.at, what, "another name");
             return None;
@@ -58,11 +51,6 @@ impl Role {
     }
 }
 
-/// `{{` is a literal brace.
-fn has_prefix(rule: &RuleText) -> bool {
-    rule.as_str().replace("{{", "").contains(PREFIX_VARIABLE)
-}
-
 /// A list of the names of roles.
 pub(crate) fn role_list(table: &Table<'_>, key: &'static str) -> Option<Vec<Placed<Name>>> {
     table.list(key, "the names of roles", name)
@@ -70,34 +58,43 @@ pub(crate) fn role_list(table: &Table<'_>, key: &'static str) -> Option<Vec<Plac
 
 /// What is known of all roles, built-in ones included.
 #[derive(Debug, Default)]
-pub(crate) struct RoleNames {
-    inherits: BTreeMap<String, Vec<Placed<Name>>>,
-    with_prefix: BTreeSet<String>,
+pub(crate) struct RoleNames(BTreeMap<String, Known>);
+
+/// What is known of one role.
+#[derive(Debug, Default)]
+struct Known {
+    inherits: Vec<Placed<Name>>,
+    /// `None` where the role is faulty.
+    rules: Option<RoleRules>,
 }
 
 impl RoleNames {
     /// `declared` are the names of all roles of the file, faulty ones too, so that one fault doesn't bring others.
     pub(crate) fn new(declared: &[&str], roles: &[Role]) -> Self {
-        let known = BUILT_IN_ROLES.iter().chain(declared);
-        let mut inherits: BTreeMap<String, Vec<Placed<Name>>> =
-            known.map(|name| ((*name).to_owned(), Vec::new())).collect();
-        let mut with_prefix = BTreeSet::from([BUILT_IN_WITH_PREFIX.to_owned()]);
+        let declared = declared.iter().copied();
+        let mut known: BTreeMap<String, Known> = declared
+            .map(|name| (name.to_owned(), Known::default()))
+            .collect();
         for role in roles {
-            let name = role.name.value.as_str().to_owned();
-            if role.rules.iter().any(has_prefix) {
-                with_prefix.insert(name.clone());
-            }
-            inherits.insert(name, role.inherits.clone());
+            let of_role = Known {
+                inherits: role.inherits.clone(),
+                rules: Some(role.rules.meaning().clone()),
+            };
+            known.insert(role.name.value.as_str().to_owned(), of_role);
         }
-        Self {
-            inherits,
-            with_prefix,
+        for (name, rules) in BUILT_IN_ROLES {
+            let built_in = Known {
+                inherits: Vec::new(),
+                rules: RoleRules::parse(rules).ok(),
+            };
+            known.insert(name.to_owned(), built_in);
         }
+        Self(known)
     }
 
     /// Refuses names that no role has.
     pub(crate) fn refuse_unknown(&self, table: &Table<'_>, names: &[Placed<Name>]) -> Option<()> {
-        let known: Vec<&str> = self.inherits.keys().map(String::as_str).collect();
+        let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
         let mut sound = Some(());
         for name in names {
             let written = name.value.as_str();
@@ -114,16 +111,17 @@ impl RoleNames {
         sound
     }
 
-    /// Whether one of `roles`, or a role that it inherits, asks for its user's prefix.
-    pub(crate) fn need_prefix(&self, roles: &[Placed<Name>]) -> bool {
-        let reached = self.reached_from(roles);
-        reached.iter().any(|role| self.with_prefix.contains(*role))
+    /// The rules of `roles` and of those that they inherit; `None` for those of a faulty role.
+    pub(crate) fn rules_of(&self, roles: &[Placed<Name>]) -> Vec<Option<&RoleRules>> {
+        let reached = self.reached_from(roles).into_iter();
+        let known = reached.filter_map(|role| self.0.get(role));
+        known.map(|known| known.rules.as_ref()).collect()
     }
 
     /// Whether a role inherits itself in the end.
     pub(crate) fn is_in_cycle(&self, name: &Name) -> bool {
-        let direct = self.inherits.get(name.as_str());
-        direct.is_some_and(|direct| self.reached_from(direct).contains(name.as_str()))
+        let known = self.0.get(name.as_str());
+        known.is_some_and(|known| self.reached_from(&known.inherits).contains(name.as_str()))
     }
 
     fn reached_from<'a>(&'a self, roles: &'a [Placed<Name>]) -> BTreeSet<&'a str> {
@@ -131,8 +129,8 @@ impl RoleNames {
         let mut open: Vec<&str> = roles.iter().map(|role| role.value.as_str()).collect();
         while let Some(role) = open.pop() {
             if reached.insert(role) {
-                let next = self.inherits.get(role).map_or(&[][..], Vec::as_slice);
-                open.extend(next.iter().map(|role| role.value.as_str()));
+                let next = self.0.get(role).map(|known| known.inherits.iter());
+                open.extend(next.into_iter().flatten().map(|role| role.value.as_str()));
             }
         }
         reached

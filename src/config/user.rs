@@ -1,15 +1,17 @@
 //! `[database.users.NAME]`: who a user is, how he proves it, and the rules and roles that he has.
 
-use super::certificate_name::{CertificateName, Trust, exact};
+use super::certificate_name::{Trust, exact};
 use super::database::Acl;
 use super::document::{Section, Table, Value, each};
 use super::name::{Name, UserName, user_name};
 use super::position::Placed;
 use super::reference::{PasswordSource, passwords};
-use super::role::{PREFIX_VARIABLE, RoleNames, role_list};
-use super::rule_text::{RuleText, rule_list};
+use super::role::{RoleNames, role_list};
+use super::rule_text::Rules;
 use super::tls::ClientCertificates;
 use crate::acl::aclfile::NoPassRule;
+use crate::acl::{DenyRule, Enabled, NoPass, Operator, Proofs, RoleRules, RuleList};
+use crate::admission::certificate::CertificateMapping;
 
 pub(crate) const USER: Section = Section {
     path: "[database.users.NAME]",
@@ -27,24 +29,11 @@ pub(crate) const USER: Section = Section {
     ],
 };
 
-/// What a user must prove.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Require {
-    /// A password, by AUTH or HELLO.
-    Password,
-    /// A certificate; no AUTH is needed.
-    Certificate,
-    /// Both.
-    Both,
-    /// One of them.
-    Either,
-}
-
-pub(crate) const REQUIRES: [(&str, Require); 4] = [
-    ("password", Require::Password),
-    ("certificate", Require::Certificate),
-    ("both", Require::Both),
-    ("either", Require::Either),
+pub(crate) const REQUIRES: [(&str, Proofs); 4] = [
+    ("password", Proofs::Password),
+    ("certificate", Proofs::Certificate),
+    ("both", Proofs::Both),
+    ("either", Proofs::Either),
 ];
 
 /// `[database.users.NAME]`.
@@ -53,25 +42,25 @@ pub struct User {
     /// The name, as AUTH takes it.
     pub name: Placed<UserName>,
     /// Whether he may log in at all.
-    pub enabled: bool,
+    pub enabled: Enabled,
     /// Roles; each grants by itself.
     pub roles: Vec<Placed<Name>>,
     /// Rules of his own.
-    pub rules: Vec<RuleText>,
+    pub rules: Rules<RuleList>,
     /// What is taken from everything that he has.
-    pub deny: Vec<RuleText>,
+    pub deny: Rules<Vec<DenyRule>>,
     /// The passwords that he may prove, each of them.
     pub passwords: Vec<PasswordSource>,
     /// Whether any password is taken for his.
-    pub nopass: bool,
+    pub nopass: NoPass,
     /// What he must prove.
-    pub require: Require,
+    pub require: Proofs,
     /// The certificates that prove him, beside those of the database's templates.
-    pub certificates: Vec<CertificateName<String>>,
+    pub certificates: Vec<CertificateMapping>,
     /// What stands for `{prefix}` in the rules of his roles.
     pub prefix: Option<Placed<String>>,
     /// Whether commands that administer the server may be forwarded for him, if his rules allow them too.
-    pub operator: bool,
+    pub operator: Operator,
 }
 
 /// What of its database a user depends on.
@@ -98,13 +87,17 @@ impl User {
     ) -> Option<Self> {
         let name = user_name(key, value);
         let table = value.table(&USER)?;
-        let enabled = table.or("enabled", true, Value::flag);
+        let enabled = table.or("enabled", Enabled::On, |value| {
+            value.switch(Enabled::On, Enabled::Off)
+        });
         let roles = role_list(&table, "roles");
-        let rules = rule_list(&table, "rules");
-        let deny = rule_list(&table, "deny");
-        let proofs = Proofs::parse(&table, around);
+        let rules = Rules::of_user(&table, "rules");
+        let deny = Rules::denied(&table, "deny");
+        let proofs = Proving::parse(&table, key.value, around);
         let prefix = table.option("prefix", prefix);
-        let operator = table.or("operator", false, Value::flag);
+        let operator = table.or("operator", Operator::No, |value| {
+            value.switch(Operator::Yes, Operator::No)
+        });
         let (roles, prefix) = (roles?, prefix?);
         let known = around.roles.refuse_unknown(&table, &roles);
         let prefixed = prefix_agrees(&table, around.roles, &roles, prefix.as_ref());
@@ -127,62 +120,61 @@ impl User {
 }
 
 fn prefix(value: &Value<'_>) -> Option<Placed<String>> {
-    let expected = "1 or more of the characters A-Z, a-z, 0-9, `.`, `_`, `@` and `-`";
-    let prefix = value.text(expected)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
-    if !prefix.bytes().all(allowed) {
-        return value.refuse("has a character that patterns may read otherwise", expected);
-    }
+    let prefix = value.text("what stands for {prefix} in the user's roles")?;
     Some(Placed::new(prefix.to_owned(), value.at()))
 }
 
+/// Whether the roles' `{prefix}` and the user's prefix suit each other; a faulty role may have the variable or not.
 fn prefix_agrees(
     table: &Table<'_>,
     names: &RoleNames,
     roles: &[Placed<Name>],
     prefix: Option<&Placed<String>>,
 ) -> Option<()> {
-    match (names.need_prefix(roles), prefix) {
-        (true, None) => {
-            let at = table.key_at("roles").unwrap_or(table.at);
-            let what = format!("a role has `{PREFIX_VARIABLE}` in its rules");
-            table.fault(at, what, "`prefix` for this user");
-            None
-        }
-        (false, Some(prefix)) => {
-            let what = "`prefix` is given, but no role of the user uses it";
-            table.fault(
-                prefix.at,
-                what,
-                format!("a role with `{PREFIX_VARIABLE}` in its rules"),
-            );
-            None
-        }
-        (true, Some(_)) | (false, None) => Some(()),
+    let rules = names.rules_of(roles);
+    let may_need = rules
+        .iter()
+        .any(|role| role.is_none_or(RoleRules::has_variable));
+    if let Some(prefix) = prefix.filter(|_| !may_need) {
+        let what = "`prefix` is given, but no role of the user uses it";
+        table.fault(prefix.at, what, "a role with `{prefix}` in its rules");
+        return None;
     }
+    let value = prefix.map(|prefix| prefix.value.as_str());
+    for role in rules.into_iter().flatten() {
+        if let Err(fault) = role.check_prefix(value) {
+            let at = prefix.map(|prefix| prefix.at);
+            let at = at.or(table.key_at("roles")).unwrap_or(table.at);
+            table.fault_of_text(at, &fault.to_string());
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// How a user proves who he is.
-struct Proofs {
+struct Proving {
     passwords: Vec<PasswordSource>,
-    nopass: bool,
-    certificates: Vec<CertificateName<String>>,
-    require: Require,
+    nopass: NoPass,
+    certificates: Vec<CertificateMapping>,
+    require: Proofs,
 }
 
-impl Proofs {
-    fn parse(table: &Table<'_>, around: Surroundings<'_>) -> Option<Self> {
+impl Proving {
+    fn parse(table: &Table<'_>, user: &str, around: Surroundings<'_>) -> Option<Self> {
         let passwords = table.or("passwords", Vec::new(), passwords);
-        let nopass = table.or("nopass", false, Value::flag);
+        let nopass = table.or("nopass", NoPass::No, |value| {
+            value.switch(NoPass::Yes, NoPass::No)
+        });
         let shape = "[{ cn = \"alice\", ca = \"corp\" }]";
         let certificates = table.or("certificates", Vec::new(), |value| {
-            each(value.items(shape)?, |item| exact(item, around.trust))
+            each(value.items(shape)?, |item| exact(item, around.trust, user))
         });
         let require = table.option("require", |value| value.word(&REQUIRES));
         let (passwords, nopass, certificates, require) =
             (passwords?, nopass?, certificates?, require?);
         let has = Has {
-            password: nopass || !passwords.is_empty(),
+            password: nopass == NoPass::Yes || !passwords.is_empty(),
             certificate: !certificates.is_empty(),
         };
         let require = match require {
@@ -190,8 +182,8 @@ impl Proofs {
             None => has.only_proof(table),
         };
         let sound = match nopass {
-            true => check_nopass(table, &passwords, require, around.nopass),
-            false => Some(()),
+            NoPass::Yes => check_nopass(table, &passwords, require, around.nopass),
+            NoPass::No => Some(()),
         };
         let require = require?;
         sound?;
@@ -214,10 +206,10 @@ struct Has {
 impl Has {
     /// What is required where `require` isn't written. Nothing is guessed: what a template proves must be asked for, so that
     /// a user whose `passwords` are missing isn't taken for one who needs none.
-    fn only_proof(self, table: &Table<'_>) -> Option<Require> {
+    fn only_proof(self, table: &Table<'_>) -> Option<Proofs> {
         let what = match (self.password, self.certificate) {
-            (true, false) => return Some(Require::Password),
-            (false, true) => return Some(Require::Certificate),
+            (true, false) => return Some(Proofs::Password),
+            (false, true) => return Some(Proofs::Certificate),
             (true, true) => "has passwords and certificates, but doesn't say what is required",
             (false, false) => "has nothing by which to log in",
         };
@@ -231,13 +223,13 @@ impl Has {
         None
     }
 
-    fn enough(self, table: &Table<'_>, require: Require, around: Surroundings<'_>) -> Option<()> {
+    fn enough(self, table: &Table<'_>, require: Proofs, around: Surroundings<'_>) -> Option<()> {
         let at = table.key_at("require").unwrap_or(table.at);
         let by_certificate = self.certificate || around.templates == Templates::Some;
         let (password, certificate) = match require {
-            Require::Password => (true, false),
-            Require::Certificate => (false, true),
-            Require::Both | Require::Either => (true, true),
+            Proofs::Password => (true, false),
+            Proofs::Certificate => (false, true),
+            Proofs::Both | Proofs::Either => (true, true),
         };
         let mut sound = Some(());
         let mut refuse = |what: &str, expected: &str| {
@@ -275,7 +267,7 @@ impl Has {
 fn check_nopass(
     table: &Table<'_>,
     passwords: &[PasswordSource],
-    require: Option<Require>,
+    require: Option<Proofs>,
     allowed: NoPassRule,
 ) -> Option<()> {
     let at = table.key_at("nopass").unwrap_or(table.at);
@@ -285,8 +277,8 @@ fn check_nopass(
         return None;
     }
     match (allowed, require?) {
-        (NoPassRule::Taken, _) | (NoPassRule::Refused, Require::Both) => Some(()),
-        (NoPassRule::Refused, Require::Password | Require::Certificate | Require::Either) => {
+        (NoPassRule::Taken, _) | (NoPassRule::Refused, Proofs::Both) => Some(()),
+        (NoPassRule::Refused, Proofs::Password | Proofs::Certificate | Proofs::Either) => {
             let what = "`nopass` lets anyone in under this name";
             let expected = "`passwords`, a certificate that is required, or `allow_nopass = true` in [database.acl]";
             table.fault(at, what, expected);

@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 
-use super::certificate_name::CertificateField;
 use super::{
-    Admission, BackendAddress, CertificateName, ClientCa, ClientCertificates, Config, Database,
-    FileRef, Require, RuleText, Tls, TlsVersion, User,
+    Admission, BackendAddress, ClientCa, ClientCertificates, Config, Database, FileRef, RuleText,
+    Tls, TlsVersion, User,
 };
+use crate::acl::{Enabled, NoPass, Operator, Proofs};
+use crate::admission::PrivateOnly;
+use crate::admission::certificate::CertificateMapping;
 
 impl Config {
     /// A paragraph for each database.
@@ -36,10 +38,9 @@ impl Database {
         say(self.admission.in_words());
         say(format!("backend: {}", self.backend.in_words()));
         for template in &self.certificate_users {
-            let name = template.name.value.text();
             say(format!(
                 "any user may be proved by {}",
-                certificate(template, &name)
+                certificate(template)
             ));
         }
         if let Some(file) = &self.acl.aclfile {
@@ -68,10 +69,9 @@ impl Admission {
                 .map(|file| format!("those in {}", file.path.display()));
             listed(inline.iter().map(ToString::to_string).chain(files))
         };
-        let private = if self.private_only {
-            "private addresses among "
-        } else {
-            ""
+        let private = match self.private_only {
+            PrivateOnly::On => "private addresses among ",
+            PrivateOnly::Off => "",
         };
         let allow = networks(&self.allow, &self.allow_files);
         let denied = match self.deny.is_empty() && self.deny_files.is_empty() {
@@ -129,7 +129,7 @@ impl User {
     /// How the user proves who he is, and what he may do.
     pub fn in_words(&self) -> String {
         let name = &self.name.value;
-        if !self.enabled {
+        if self.enabled == Enabled::Off {
             return format!("user {name} is switched off");
         }
         let mut parts = vec![format!("user {name} proves {}", self.proof())];
@@ -145,12 +145,12 @@ impl User {
             parts.push(format!("has the roles {roles}{prefix}"));
         }
         if !self.rules.is_empty() {
-            parts.push(format!("has the rules {}", joined(&self.rules)));
+            parts.push(format!("has the rules {}", joined(self.rules.texts())));
         }
         if !self.deny.is_empty() {
-            parts.push(format!("never {}", joined(&self.deny)));
+            parts.push(format!("never {}", joined(self.deny.texts())));
         }
-        if self.operator {
+        if self.operator == Operator::Yes {
             parts.push(
                 "is an operator: may administer the backend as far as the rules go".to_owned(),
             );
@@ -160,24 +160,21 @@ impl User {
 
     fn proof(&self) -> String {
         let password = match self.nopass {
-            true => "nothing (any password is taken)".to_owned(),
-            false => "a password".to_owned(),
+            NoPass::Yes => "nothing (any password is taken)".to_owned(),
+            NoPass::No => "a password".to_owned(),
         };
         let certificate = match self.certificates.is_empty() {
             true => "a certificate that a template maps to the user".to_owned(),
             false => {
-                let all = self
-                    .certificates
-                    .iter()
-                    .map(|it| certificate(it, &it.name.value));
+                let all = self.certificates.iter().map(certificate);
                 all.collect::<Vec<_>>().join(" or ")
             }
         };
         match self.require {
-            Require::Password => password,
-            Require::Certificate => certificate,
-            Require::Both => format!("{password}, and {certificate}"),
-            Require::Either => format!("{password}, or {certificate}"),
+            Proofs::Password => password,
+            Proofs::Certificate => certificate,
+            Proofs::Both => format!("{password}, and {certificate}"),
+            Proofs::Either => format!("{password}, or {certificate}"),
         }
     }
 }
@@ -208,17 +205,10 @@ fn client_ca(ca: &ClientCa) -> String {
     }
 }
 
-fn certificate<N>(certificate: &CertificateName<N>, name: &str) -> String {
-    let field = match certificate.field {
-        CertificateField::Cn => "CN",
-        CertificateField::SanDns => "DNS name",
-        CertificateField::SanUri => "URI",
-        CertificateField::SanEmail => "e-mail address",
-    };
-    format!(
-        "a certificate of {} with the {field} {name}",
-        certificate.ca
-    )
+fn certificate(mapping: &CertificateMapping) -> String {
+    let CertificateMapping { field, pattern, ca } = mapping;
+    let ca = ca.as_deref().unwrap_or("any client CA");
+    format!("a certificate of {ca} with the {field} {pattern}")
 }
 
 fn joined(rules: &[RuleText]) -> String {

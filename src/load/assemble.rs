@@ -10,16 +10,11 @@ use super::files::{Files, read_config};
 use super::tls_check::Ending;
 use super::transport::Remark;
 use crate::acl;
-use crate::admission::certificate::{CertificateMapping, NameField, Pattern};
-use crate::admission::slots::SlotLimits;
-use crate::admission::{Admission, PrivateOnly};
-use crate::config::{self, CertificateField, Config, Fault};
+use crate::admission::Admission;
+use crate::config::{self, Config, Fault};
 use crate::snapshot::{
     BackendAddress, BackendTarget, ClientLimits, Database, Listener, Snapshot, Transport,
 };
-
-/// IPv6 addresses count as one by this many leading bits: a host is given a /64.
-const IPV6_PREFIX: u8 = 64;
 
 /// A configuration that is sound, with everything that it refers to.
 #[derive(Debug)]
@@ -80,10 +75,7 @@ impl Files {
             Some(source) => self.secret(source).map(Some),
         };
         let (networks, tls, policy) = (networks?, tls?, policy?);
-        let private_only = match database.admission.private_only {
-            true => PrivateOnly::On,
-            false => PrivateOnly::Off,
-        };
+        let private_only = database.admission.private_only;
         let expiries = tls.iter().flat_map(|tls| &tls.expiries);
         let own = expiries.filter(|expiry| expiry.ending == Ending::ServerCertificate);
         let certificate_expiry = own.map(|expiry| expiry.not_after).min();
@@ -98,9 +90,9 @@ impl Files {
             name: database.name.value.as_str().to_owned(),
             listeners: listeners(database),
             admission: Admission::new(&networks.allow, &networks.deny, private_only),
-            slots: slots(&database.connections),
+            slots: database.connections,
             tls: tls.map(|tls| tls.config),
-            certificate_users: mappings(database),
+            certificate_users: database.certificate_mappings(),
             policy: Arc::new(policy),
             backend: Arc::new(backend),
             limits: limits(database),
@@ -109,13 +101,10 @@ impl Files {
     }
 
     /// A Unix socket's path begins at the configuration's folder, like every other path.
-    fn backend_address(&self, address: &config::BackendAddress) -> BackendAddress {
+    fn backend_address(&self, address: &BackendAddress) -> BackendAddress {
         match address {
-            config::BackendAddress::Tcp { host, port } => BackendAddress::Tcp {
-                host: host.clone(),
-                port: *port,
-            },
-            config::BackendAddress::Unix(path) => {
+            BackendAddress::Tcp { .. } => address.clone(),
+            BackendAddress::Unix(path) => {
                 let folder = self.config_file().parent().unwrap_or(Path::new(""));
                 BackendAddress::Unix(folder.join(path))
             }
@@ -134,22 +123,6 @@ fn listeners(database: &config::Database) -> Vec<Listener> {
     let plaintext = database.plaintext_listen.iter();
     tls.chain(plaintext.map(listener(Transport::Plaintext)))
         .collect()
-}
-
-fn slots(limits: &config::ConnectionLimits) -> SlotLimits {
-    let config::ConnectionLimits {
-        max_clients,
-        max_clients_per_address,
-        max_half_open,
-        max_half_open_per_address,
-    } = limits;
-    SlotLimits {
-        connections: *max_clients,
-        per_address: *max_clients_per_address,
-        half_open: *max_half_open,
-        half_open_per_address: *max_half_open_per_address,
-        ipv6_prefix: IPV6_PREFIX,
-    }
 }
 
 fn limits(database: &config::Database) -> ClientLimits {
@@ -174,37 +147,5 @@ fn limits(database: &config::Database) -> ClientLimits {
         soft_output: usize::try_from(output_soft_limit.bytes()).unwrap_or(usize::MAX),
         hard_output: usize::try_from(output_hard_limit.bytes()).unwrap_or(usize::MAX),
         max_uploads: max_uploads.bytes(),
-    }
-}
-
-/// The rules by which a certificate proves a user: exact names of each user, then the templates.
-fn mappings(database: &config::Database) -> Vec<CertificateMapping> {
-    let exact = database.users.iter().flat_map(|user| {
-        user.certificates.iter().map(|name| CertificateMapping {
-            field: field(name.field),
-            pattern: Pattern::Exact {
-                value: name.name.value.clone(),
-                user: user.name.value.as_str().to_owned(),
-            },
-            ca: Some(name.ca.as_str().to_owned()),
-        })
-    });
-    let templates = database
-        .certificate_users
-        .iter()
-        .map(|name| CertificateMapping {
-            field: field(name.field),
-            pattern: name.name.value.pattern(),
-            ca: Some(name.ca.as_str().to_owned()),
-        });
-    exact.chain(templates).collect()
-}
-
-fn field(field: CertificateField) -> NameField {
-    match field {
-        CertificateField::Cn => NameField::Cn,
-        CertificateField::SanDns => NameField::SanDns,
-        CertificateField::SanUri => NameField::SanUri,
-        CertificateField::SanEmail => NameField::SanEmail,
     }
 }

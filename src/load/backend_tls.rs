@@ -10,11 +10,12 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::own_certificate::{CertificateSource, OwnCertificate, Use};
 use super::pem::PemFile;
-use super::tls::{MinVersion, provider};
+use super::tls::{provider, versions};
 use super::tls_check::{CheckNote, Ending, Expiry};
 use super::tls_fault::{TlsFault, TlsProblem};
 use crate::admission::escape::escape_for_log;
 use crate::client::authority;
+use crate::config::TlsVersion;
 
 /// All that the TLS of connections to one backend is made of.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct BackendTlsSource {
     /// The name or IP address that the backend's certificate must bear; a DNS name is also sent as SNI.
     pub server_name: String,
     /// The oldest version of TLS.
-    pub min_version: MinVersion,
+    pub min_version: TlsVersion,
 }
 
 /// The TLS of connections to one backend.
@@ -122,7 +123,7 @@ fn backend_roots(
 }
 
 fn dialler(
-    min_version: MinVersion,
+    min_version: TlsVersion,
     provider: &Arc<CryptoProvider>,
     roots: RootCertStore,
     certified: Option<CertifiedKey>,
@@ -132,7 +133,7 @@ fn dialler(
             .build()
             .map_err(|error| error.to_string())?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(min_version.versions())
+        .with_protocol_versions(versions(min_version))
         .map_err(|error| error.to_string())?
         .with_webpki_verifier(verifier);
     let mut config = match certified {

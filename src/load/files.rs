@@ -1,8 +1,11 @@
 //! Reading the files that a configuration names, with every fault noted at the place that named them.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use super::fault::LoadFault;
 use super::transport::Remark;
@@ -24,8 +27,8 @@ pub fn read_config(file: &Path) -> Result<Config, Vec<LoadFault>> {
             expected: "a file that can be read".to_owned(),
         })]
     };
-    let bytes = read(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
-    let text = utf8(file, bytes.content).map_err(|fault| vec![LoadFault::Faulty(fault)])?;
+    let read = read(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+    let text = utf8(file, read.bytes).map_err(|fault| vec![LoadFault::Faulty(fault)])?;
     let faulty = |faults: Vec<Fault>| faults.into_iter().map(LoadFault::Faulty).collect();
     Config::parse(file, &text).map_err(faulty)
 }
@@ -37,6 +40,8 @@ pub struct Files {
     faults: Vec<LoadFault>,
     warnings: Vec<Fault>,
     remarks: Vec<Remark>,
+    // Where each PEM file was named, by the name that its faults have.
+    pem_places: Vec<(String, At)>,
 }
 
 impl Files {
@@ -47,6 +52,7 @@ impl Files {
             faults: Vec::new(),
             warnings: Vec::new(),
             remarks: Vec::new(),
+            pem_places: Vec::new(),
         }
     }
 
@@ -63,9 +69,14 @@ impl Files {
 
     /// The content of a file; `None`: a fault has been noted.
     pub fn bytes(&mut self, file: &FileRef) -> Option<Vec<u8>> {
+        self.content(file).map(|content| content.bytes)
+    }
+
+    /// The content of a file and its permissions; `None`: a fault has been noted.
+    pub(super) fn content(&mut self, file: &FileRef) -> Option<Content> {
         let path = self.path(file);
         match read(&path) {
-            Ok(content) => Some(content.content),
+            Ok(content) => Some(content),
             Err(error) => {
                 let shown = path.display().to_string();
                 let what = format!("the file {} can't be read: {error}", shown.escape_debug());
@@ -123,6 +134,24 @@ impl Files {
         self.remarks.push(remark);
     }
 
+    /// Remembers where a PEM file was named.
+    pub(super) fn place_pem(&mut self, name: &str, at: At) {
+        self.pem_places.push((name.to_owned(), at));
+    }
+
+    /// Where the PEM file of a fault's or note's `origin` was named last: `server.crt`, or `server.crt, certificate 2`.
+    pub(super) fn pem_place(&self, origin: &str) -> Option<At> {
+        let of_file = |(name, _): &&(String, At)| {
+            let rest = origin.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
+        };
+        self.pem_places
+            .iter()
+            .rev()
+            .find(of_file)
+            .map(|(_, at)| *at)
+    }
+
     /// The faults, the warnings and the remarks, in the order in which they were found.
     pub fn finish(self) -> (Vec<LoadFault>, Vec<Fault>, Vec<Remark>) {
         (self.faults, self.warnings, self.remarks)
@@ -138,25 +167,30 @@ impl Files {
     }
 }
 
-/// A file's content, and what the file system says of it.
+/// A file's content, and its permission bits.
 pub(super) struct Content {
-    pub(super) content: Vec<u8>,
-    pub(super) metadata: Metadata,
+    pub(super) bytes: Vec<u8>,
+    pub(super) mode: u32,
 }
 
-/// Reads a regular file. A pipe or a device could hold the program up for ever.
+/// Reads a regular file. A pipe or a device could hold the program up for ever, so it is asked before it is opened.
 pub(super) fn read(path: &Path) -> io::Result<Content> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let mut content = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MOST_BYTES {
+    // Room for the whole at once: growing would leave copies of a secret behind.
+    let room = usize::try_from(metadata.len().min(MOST_BYTES)).unwrap_or_default() + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
         return Err(io::Error::other("it is larger than 256 MiB"));
     }
-    Ok(Content { content, metadata })
+    Ok(Content {
+        bytes: std::mem::take(&mut *bytes),
+        mode: metadata.permissions().mode() & 0o777,
+    })
 }
 
 fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Fault> {

@@ -1,19 +1,11 @@
 //! PEM files: their bytes, and the certificates, keys and CRLs in them, with texts that say which file and which block.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::tls_fault::{TlsFault, TlsProblem};
 use crate::client::authority::Found;
-
-/// Most bytes of a file; CRLs of a million entries have 60 MB.
-const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A file's bytes, which may hold a key: they are wiped when it is dropped, and never printed.
 #[derive(Clone)]
@@ -32,41 +24,7 @@ impl std::fmt::Debug for PemFile {
 }
 
 impl PemFile {
-    /// Reads a regular file.
-    ///
-    /// # Errors
-    /// [`TlsProblem::Missing`], [`TlsProblem::Unreadable`], [`TlsProblem::TooLarge`].
-    pub fn read(path: &Path) -> Result<Self, TlsFault> {
-        let name = path.display().to_string();
-        Self::read_named(path, name.clone()).map_err(|problem| TlsFault::new(name, problem))
-    }
-
-    fn read_named(path: &Path, name: String) -> Result<Self, TlsProblem> {
-        let unreadable = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => TlsProblem::Missing,
-            _ => TlsProblem::Unreadable(error.to_string()),
-        };
-        // Asked before opening: to open a named pipe would wait for its writer.
-        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(TlsProblem::Unreadable("not a regular file".to_owned()));
-        }
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        // Room for the whole at once: growing would leave copies of a key behind.
-        let room = usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or_default() + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        let mut limited = file.take(MAX_FILE_BYTES + 1);
-        limited.read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(TlsProblem::TooLarge {
-                limit: MAX_FILE_BYTES,
-            });
-        }
-        let mode = Some(metadata.permissions().mode() & 0o777);
-        Ok(Self { name, bytes, mode })
-    }
-
-    /// A file that was read elsewhere: its name for texts, its bytes, and its permission bits where known.
+    /// A file that has been read: its name for texts, its bytes, and its permission bits where known.
     pub fn new(name: impl Into<String>, bytes: Vec<u8>, mode: Option<u32>) -> Self {
         Self {
             name: name.into(),
@@ -207,19 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_told_from_a_faulty_one() {
-        let missing = PemFile::read(Path::new("/nonexistent/server.crt")).unwrap_err();
-        assert_eq!(
-            missing.to_string(),
-            "/nonexistent/server.crt: there is no such file"
-        );
-        assert!(missing.is_unreadable());
-        assert!(PemFile::read(Path::new("/")).unwrap_err().is_unreadable());
-        let empty = PemFile::new("server.crt", b" \n".to_vec(), None)
-            .certificates()
-            .unwrap_err();
-        assert_eq!(empty.problem, TlsProblem::Empty);
-        assert!(!empty.is_unreadable());
+    fn an_empty_file_is_told_as_such() {
+        let empty = PemFile::new("server.crt", b" \n".to_vec(), None);
+        assert_eq!(empty.certificates().unwrap_err().problem, TlsProblem::Empty);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::files::Files;
 use crate::acl::aclfile::{self, AclUser};
 use crate::acl::{Policy, PolicyFault, Proofs, RoleSource, UserSource};
-use crate::config::{At, Config, Database, Fault, FileRef, User};
+use crate::config::{At, Config, Database, Fault, FileRef, Role, User};
 
 impl Files {
     /// The policy of a database; `None`: faults have been noted.
@@ -20,9 +20,9 @@ impl Files {
         database: &Database,
         generation: u64,
     ) -> Option<Policy> {
-        let roles = self.roles(config);
+        let roles: Vec<RoleSource> = config.roles.iter().map(Role::source).collect();
         let users = self.users(database);
-        match Policy::compile(generation, &users?, &roles?) {
+        match Policy::compile(generation, &users?, &roles) {
             Ok(policy) => Some(policy),
             Err(faults) => {
                 for fault in faults {
@@ -32,16 +32,6 @@ impl Files {
                 None
             }
         }
-    }
-
-    /// The roles of the configuration; `None`: faults have been noted.
-    pub fn roles(&mut self, config: &Config) -> Option<Vec<RoleSource>> {
-        let roles: Vec<_> = config
-            .roles
-            .iter()
-            .map(|role| self.sound(role.source(&config.file)))
-            .collect();
-        roles.into_iter().collect()
     }
 
     /// The users of a database, those of its ACL file last; `None`: faults have been noted.
@@ -57,12 +47,8 @@ impl Files {
 
     fn user(&mut self, user: &User) -> Option<UserSource> {
         let passwords: Vec<_> = user.passwords.iter().map(|it| self.password(it)).collect();
-        // The rules are looked at too where a password is missing.
         let passwords: Option<Vec<_>> = passwords.into_iter().collect();
-        let complete = passwords.is_some();
-        let file = self.config_file().to_owned();
-        let source = self.sound(user.source(&file, passwords.unwrap_or_default()));
-        source.filter(|_| complete)
+        passwords.map(|passwords| user.source(passwords))
     }
 
     fn acl_file(&mut self, database: &Database, file: &FileRef) -> Option<Vec<UserSource>> {
@@ -108,19 +94,6 @@ impl Files {
             }
         }
         sound
-    }
-
-    /// What is sound, or `None` once its faults have been noted.
-    fn sound<T>(&mut self, result: Result<T, Vec<Fault>>) -> Option<T> {
-        match result {
-            Ok(sound) => Some(sound),
-            Err(faults) => {
-                for fault in faults {
-                    self.faulty::<()>(fault);
-                }
-                None
-            }
-        }
     }
 
     fn faulty_text(&mut self, at: At, text: &str) {

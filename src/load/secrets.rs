@@ -2,9 +2,8 @@
 //! written in the wrong place. The place in the configuration says which one it is.
 
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
 
-use super::files::{Files, read};
+use super::files::{Content, Files, read};
 use crate::acl::PasswordHash;
 use crate::config::{At, FileRef, PasswordSource, Placed, Secret, SecretSource};
 
@@ -39,12 +38,11 @@ impl Files {
                 return None;
             }
         };
-        let mode = content.metadata.permissions().mode() & 0o777;
+        let Content { mut bytes, mode } = content;
         if mode & TOO_WIDE != 0 {
             let what = format!("the secret's file has the permissions {mode:04o}");
             self.warn(file.at, what, "0640 or less");
         }
-        let mut bytes = content.content;
         let ends = [&b"\r\n"[..], b"\n"];
         if let Some(end) = ends.into_iter().find(|end| bytes.ends_with(end)) {
             bytes.truncate(bytes.len() - end.len());

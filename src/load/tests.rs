@@ -170,45 +170,6 @@ fn a_list_of_networks_is_added_to_those_of_the_configuration() {
     assert_eq!(exit_code(&faults), 78);
 }
 
-const USERS: &str = r#"
-[database.acl]
-aclfile = "users.acl"
-[database.users.app]
-deny = "@nosuch -nosuch"
-passwords = [{ file = "app.password" }]
-rules = ["~ok:*", "~a oops &b", "\u002bnosuch"]
-[roles.r]
-rules = ["~{prefix}:*", "&x ~{name}"]
-"#;
-
-#[test]
-fn rules_are_faulted_at_their_own_characters() {
-    let folder = Folder::new("rules");
-    let text = fs::read_to_string(folder.config("allow = ")).unwrap();
-    let (head, _) = text.split_once("\n[database.users.app]").unwrap();
-    let config = read_config(&folder.write("r.toml", format!("{head}{USERS}").as_bytes())).unwrap();
-    folder.write("app.password", b"x\n");
-    folder.write("users.acl", b"user b on >p ~x\nuser app off\nuser b on ~y");
-    let mut files = Files::of(&config);
-    assert!(files.roles(&config).is_none());
-    assert!(files.users(&config.databases[0]).is_none());
-    let (faults, ..) = files.finish();
-    let places: Vec<String> = told(&folder, &faults)
-        .iter()
-        .map(|fault| fault.split(": ").next().unwrap().to_owned())
-        .collect();
-    let expected = [
-        "r.toml:21:30",   // {name}
-        "r.toml:19:23",   // oops
-        "r.toml:19:33",   // +nosuch: an escape hides its place in the string
-        "r.toml:17:9",    // @nosuch
-        "r.toml:17:17",   // -nosuch
-        "users.acl:3:13", // the line break
-    ];
-    assert_eq!(places, expected, "{faults:#?}");
-    assert_eq!(exit_code(&faults), 78);
-}
-
 #[test]
 fn a_user_stands_in_the_configuration_or_in_the_acl_file() {
     let folder = Folder::new("twice");
@@ -238,4 +199,66 @@ fn what_is_no_regular_file_is_not_read() {
     for path in [folder.0.as_path(), Path::new("/dev/zero")] {
         assert_eq!(exit_code(&read_config(path).unwrap_err()), 1);
     }
+}
+
+const TWO_DATABASES: &str = r#"[[database]]
+name = "a"
+listen = "127.0.0.1:7001"
+allow_files = "nets.txt"
+backend.url = "rediss://h"
+backend.ca = "nosuch-ca.crt"
+backend.cert = "server.crt"
+backend.key = "nosuch.key"
+[database.tls]
+certificates = { cert = "server.crt", key = "nosuch.key" }
+client_certificates = "required"
+client_ca = [
+    { name = "x", file = "nosuch.crt", crl = "bad.crl" },
+    { name = "y", file = "empty.crt" },
+]
+[database.users.u]
+passwords = { file = "nosuch.password" }
+[[database]]
+name = "b"
+listen = "127.0.0.1:7002"
+backend.url = "redis://h"
+backend.password = { env = "REDWALL_TEST_UNSET" }
+acl.aclfile = "users.acl"
+[database.tls]
+certificates = { cert = "empty.crt", key = "bad.crl" }
+"#;
+
+#[test]
+fn faults_of_all_files_of_all_databases_are_told_at_once() {
+    let folder = Folder::new("all");
+    folder.write("nets.txt", b"10.0.0.1/8\n");
+    folder.write("server.crt", b"no PEM\n");
+    folder.write("bad.crl", b"no PEM\n");
+    folder.write("empty.crt", b"");
+    folder.write("users.acl", b"user b on >p +nosuch\nuser c on ~y");
+    let faults = load(&folder.write("r.toml", TWO_DATABASES.as_bytes()), 1).unwrap_err();
+    let mut told: Vec<String> = told(&folder, &faults)
+        .iter()
+        .map(|fault| fault.split(": error").next().unwrap().to_owned())
+        .collect();
+    told.sort();
+    let expected = [
+        "nets.txt:1:1",
+        "r.toml:10:25", // server.crt isn't PEM
+        "r.toml:10:45", // nosuch.key
+        "r.toml:13:26", // nosuch.crt
+        "r.toml:13:46", // bad.crl isn't PEM
+        "r.toml:14:26", // empty.crt
+        "r.toml:17:22", // nosuch.password
+        "r.toml:22:28", // REDWALL_TEST_UNSET
+        "r.toml:25:25", // empty.crt
+        "r.toml:25:44", // bad.crl isn't PEM
+        "r.toml:6:14",  // nosuch-ca.crt
+        "r.toml:7:16",  // server.crt isn't PEM
+        "r.toml:8:15",  // nosuch.key
+        "users.acl:1:14",
+        "users.acl:2:13",
+    ];
+    assert_eq!(told, expected, "{faults:#?}");
+    assert_eq!(exit_code(&faults), 78);
 }

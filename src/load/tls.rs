@@ -28,6 +28,7 @@ use super::tls_fault::{TlsFault, TlsProblem};
 use crate::client::authority::ClientCa;
 use crate::client::resolver::ServerCertificates;
 use crate::client::verifier::{ClientVerifier, Demand};
+use crate::config::{ClientCertificates, TlsVersion};
 
 /// A client CA.
 #[derive(Clone, Debug)]
@@ -38,26 +39,6 @@ pub struct CaSource {
     pub pem: PemFile,
     /// Its CRLs.
     pub crls: Vec<PemFile>,
-}
-
-/// Whether clients are asked for a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientCertificates {
-    /// They aren't.
-    Off,
-    /// They are, and may have none.
-    Optional,
-    /// They must show one.
-    Required,
-}
-
-/// The oldest version of TLS that is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MinVersion {
-    /// TLS 1.2 and 1.3.
-    Tls12,
-    /// TLS 1.3 only.
-    Tls13,
 }
 
 /// All that a listener's TLS configuration is made of.
@@ -72,7 +53,7 @@ pub struct TlsSource {
     /// How long after its nextUpdate a CRL still counts for new handshakes.
     pub crl_grace: Duration,
     /// The oldest version of TLS.
-    pub min_version: MinVersion,
+    pub min_version: TlsVersion,
 }
 
 /// A listener's TLS configuration.
@@ -102,12 +83,11 @@ pub fn provider() -> CryptoProvider {
 static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 static NEWEST: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
-impl MinVersion {
-    pub(super) fn versions(self) -> &'static [&'static SupportedProtocolVersion] {
-        match self {
-            Self::Tls12 => &BOTH,
-            Self::Tls13 => &NEWEST,
-        }
+/// The versions from the lowest that is spoken on.
+pub(super) fn versions(min_version: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    match min_version {
+        TlsVersion::Tls12 => &BOTH,
+        TlsVersion::Tls13 => &NEWEST,
     }
 }
 
@@ -158,14 +138,14 @@ pub fn server_config(source: &TlsSource, now: UnixTime) -> Result<ServerTls, Vec
 }
 
 fn listener(
-    min_version: MinVersion,
+    min_version: TlsVersion,
     provider: &Arc<CryptoProvider>,
     certificates: Vec<(CertifiedKey, Vec<String>)>,
     verifier: Option<Arc<ClientVerifier>>,
 ) -> Result<ServerConfig, rustls::Error> {
     let resumes = verifier.is_none();
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(min_version.versions())?
+        .with_protocol_versions(versions(min_version))?
         .with_client_cert_verifier(match verifier {
             Some(verifier) => verifier,
             None => WebPkiClientVerifier::no_client_auth(),

@@ -16,15 +16,6 @@ pub struct TlsFault {
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsProblem {
-    /// There is no such file.
-    Missing,
-    /// The file can't be read.
-    Unreadable(String),
-    /// The file is larger than any of its kind should be.
-    TooLarge {
-        /// Most bytes that are read.
-        limit: u64,
-    },
     /// The file is empty.
     Empty,
     /// The file has no PEM block at all.
@@ -94,14 +85,6 @@ impl TlsFault {
             problem,
         }
     }
-
-    /// Whether a file is missing or can't be read, as against text that is faulty: the former may mend itself.
-    pub fn is_unreadable(&self) -> bool {
-        matches!(
-            self.problem,
-            TlsProblem::Missing | TlsProblem::Unreadable(_)
-        )
-    }
 }
 
 impl From<AuthorityFault> for TlsFault {
@@ -121,9 +104,6 @@ impl std::error::Error for TlsFault {}
 impl fmt::Display for TlsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => f.write_str("there is no such file"),
-            Self::Unreadable(why) => write!(f, "can't be read: {why}"),
-            Self::TooLarge { limit } => write!(f, "is larger than {limit} bytes"),
             Self::Empty => f.write_str("the file is empty"),
             Self::NotPem => f.write_str(
                 "isn't PEM text (no line begins with `-----BEGIN `); convert DER with `openssl x509`, `pkey` or `crl -inform DER`",

@@ -3,13 +3,13 @@
 use rustls::pki_types::UnixTime;
 
 use super::backend_tls::{BackendTlsSource, client_config};
-use super::files::Files;
-use super::own_certificate::CertificateSource;
+use super::files::{Content, Files};
+use super::own_certificate::{CertificateSource, OwnCertificate, Use};
 use super::pem::PemFile;
-use super::tls::{CaSource, ClientCertificates, MinVersion, ServerTls, TlsSource, server_config};
+use super::tls::{CaSource, ServerTls, TlsSource, provider, server_config};
 use super::tls_check::{CheckNote, Severity};
-use super::tls_fault::TlsFault;
-use crate::config::{self, At, CertificatePair, Database, Fault, FileRef};
+use super::tls_fault::{TlsFault, TlsProblem};
+use crate::config::{self, At, CertificatePair, Database, Fault, FileRef, TlsVersion};
 use crate::snapshot::BackendTls;
 
 impl Files {
@@ -22,25 +22,17 @@ impl Files {
         let Some(tls) = &database.tls else {
             return Some(None);
         };
-        let pairs: Vec<_> = tls
-            .certificates
-            .iter()
-            .map(|pair| self.pair(pair))
-            .collect();
-        let client_cas: Vec<_> = tls.client_ca.iter().map(|ca| self.client_ca(ca)).collect();
+        // What can't be read has been faulted; the rest is looked at all the same, so that its faults are told too.
+        let pairs = tls.certificates.iter();
+        let pairs: Vec<_> = pairs.filter_map(|pair| self.pair(pair)).collect();
+        let cas = tls.client_ca.iter();
+        let cas: Vec<_> = cas.filter_map(|ca| self.client_ca(ca)).collect();
         let source = TlsSource {
-            certificates: pairs.into_iter().collect::<Option<_>>()?,
-            client_cas: client_cas.into_iter().collect::<Option<_>>()?,
-            client_certificates: match tls.client_certificates {
-                config::ClientCertificates::Off => ClientCertificates::Off,
-                config::ClientCertificates::Optional => ClientCertificates::Optional,
-                config::ClientCertificates::Required => ClientCertificates::Required,
-            },
+            certificates: pairs,
+            client_cas: cas,
+            client_certificates: tls.client_certificates,
             crl_grace: tls.crl_grace,
-            min_version: match tls.min_version {
-                config::TlsVersion::Tls12 => MinVersion::Tls12,
-                config::TlsVersion::Tls13 => MinVersion::Tls13,
-            },
+            min_version: tls.min_version,
         };
         let server = self.sound_tls(database.at, server_config(&source, now))?;
         self.note(&server.notes);
@@ -61,11 +53,17 @@ impl Files {
             None => Some(None),
             Some(pair) => self.pair(pair).map(Some),
         };
+        if ca.is_none()
+            && let Some(Some(pair)) = &certificate
+        {
+            let read = OwnCertificate::read(pair, Use::Client, &provider(), now);
+            self.sound_tls(database.backend.address.at, read);
+        }
         let source = BackendTlsSource {
             ca: ca?,
             certificate: certificate?,
             server_name: tls.server_name.clone(),
-            min_version: MinVersion::Tls12,
+            min_version: TlsVersion::Tls12,
         };
         let client = self.sound_tls(database.backend.address.at, client_config(&source, now))?;
         self.note(&client.notes);
@@ -77,30 +75,47 @@ impl Files {
 
     fn client_ca(&mut self, ca: &config::ClientCa) -> Option<CaSource> {
         let pem = self.pem(&ca.file);
-        let crls: Vec<_> = ca.crl.iter().map(|crl| self.pem(crl)).collect();
+        let crls = ca.crl.iter();
+        let crls: Vec<_> = crls.filter_map(|crl| self.pem(crl)).collect();
+        if pem.is_none() {
+            for crl in &crls {
+                self.sound_pem(ca.file.at, crl.crls());
+            }
+        }
         Some(CaSource {
             name: ca.name.value.as_str().to_owned(),
             pem: pem?,
-            crls: crls.into_iter().collect::<Option<_>>()?,
+            crls,
         })
     }
 
     fn pair(&mut self, pair: &CertificatePair) -> Option<CertificateSource> {
-        let (certificate, key) = (self.pem(&pair.cert), self.pem(&pair.key));
-        Some(CertificateSource {
-            certificate: certificate?,
-            key: key?,
-        })
-    }
-
-    fn pem(&mut self, file: &FileRef) -> Option<PemFile> {
-        match PemFile::read(&self.path(file)) {
-            Ok(pem) => Some(pem),
-            Err(fault) => {
-                self.tls_fault(file.at, &fault);
+        match (self.pem(&pair.cert), self.pem(&pair.key)) {
+            (Some(certificate), Some(key)) => Some(CertificateSource { certificate, key }),
+            (certificate, key) => {
+                if let Some(certificate) = certificate {
+                    self.sound_pem(pair.cert.at, certificate.certificates());
+                }
+                if let Some(key) = key {
+                    self.sound_pem(pair.key.at, key.key());
+                }
                 None
             }
         }
+    }
+
+    /// Notes the fault of a file that is looked at alone, because its companion can't be read.
+    fn sound_pem<T>(&mut self, at: At, result: Result<T, TlsFault>) {
+        if let Err(fault) = result {
+            self.tls_fault(at, &fault);
+        }
+    }
+
+    fn pem(&mut self, file: &FileRef) -> Option<PemFile> {
+        let name = self.path(file).display().to_string();
+        self.place_pem(&name, file.at);
+        let Content { bytes, mode } = self.content(file)?;
+        Some(PemFile::new(name, bytes, Some(mode)))
     }
 
     fn sound_tls<T>(&mut self, at: At, result: Result<T, Vec<TlsFault>>) -> Option<T> {
@@ -115,13 +130,15 @@ impl Files {
         }
     }
 
+    /// Notes a fault at the place that names its file, else at `at`.
     fn tls_fault(&mut self, at: At, fault: &TlsFault) {
-        let placed = Fault::of_text(self.config_file(), at, &fault.to_string());
-        if fault.is_unreadable() {
-            self.unreadable(at, placed.what, placed.expected);
-        } else {
-            self.faulty::<()>(placed);
+        // The configuration has at least one of each: where none is left, their files can't be read, which has been told.
+        if let TlsProblem::NoCertificate | TlsProblem::NoClientCa = fault.problem {
+            return;
         }
+        let at = self.pem_place(&fault.origin).unwrap_or(at);
+        let placed = Fault::of_text(self.config_file(), at, &fault.to_string());
+        self.faulty::<()>(placed);
     }
 
     fn note(&mut self, notes: &[CheckNote]) {

@@ -3,7 +3,6 @@
 //! Only types. `load` builds a snapshot from files; `app` publishes it; workers look at it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use crate::acl::Policy;
 use crate::admission::Admission;
 use crate::admission::certificate::CertificateMapping;
 use crate::admission::slots::SlotLimits;
+pub use crate::config::BackendAddress;
 use crate::config::Secret;
 
 /// All that is in force.
@@ -104,20 +104,6 @@ pub struct BackendTarget {
     pub password: Option<Secret>,
     /// Name resolution, connect, TLS and login must be over after this.
     pub connect_timeout: Duration,
-}
-
-/// Where a backend listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackendAddress {
-    /// A host name or IP address, resolved at each connect, and a port.
-    Tcp {
-        /// The host.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// A Unix socket's path.
-    Unix(PathBuf),
 }
 
 /// TLS to a backend.

@@ -7,23 +7,16 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One readable line an event.
-    Text,
-    /// One JSON object an event.
-    Json,
-}
+use crate::config::{Log, LogFormat};
 
-/// Sends events of `level` and above to standard error. `RUST_LOG` wins over `level`; `NO_COLOR` is honoured.
+/// Sends events of the configured level and above to standard error. `RUST_LOG` wins over it; `NO_COLOR` is honoured.
 ///
 /// # Errors
-/// A text, if the process has a log already or `level` isn't one.
-pub fn install(format: LogFormat, level: &str) -> Result<(), String> {
+/// A text, if the process has a log already or `RUST_LOG` can't be read.
+pub fn install(log: &Log) -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives),
-        Ok(_) | Err(_) => EnvFilter::try_new(level),
+        Ok(_) | Err(_) => EnvFilter::try_new(log.level.text()),
     }
     .map_err(|error| error.to_string())?;
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
@@ -33,7 +26,7 @@ pub fn install(format: LogFormat, level: &str) -> Result<(), String> {
         .with_env_filter(filter)
         .with_target(false)
         .with_writer(writer);
-    match format {
+    match log.format {
         LogFormat::Text => builder.with_ansi(colour).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }

@@ -156,6 +156,13 @@ impl RuleList {
         &self.warnings
     }
 
+    /// Moves the warnings to where their text comes from.
+    pub(super) fn place_warnings(&mut self, origin: impl Fn(usize) -> usize) {
+        for warning in &mut self.warnings {
+            warning.at = origin(warning.at);
+        }
+    }
+
     /// Whether there is no rule at all.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()

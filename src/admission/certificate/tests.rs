@@ -52,7 +52,13 @@ fn proves(user: &str) -> Mapped {
 
 /// Field, template, name, and the user that it proves; empty: none.
 #[rustfmt::skip]
-const TEMPLATES: [(NameField, &str, &str, &str); 19] = [
+const TEMPLATES: [(NameField, &str, &str, &str); 25] = [
+    (Cn, "{user}", "b\u{f6}b", ""),
+    (Cn, "{user}", "a@b.c-d_e", "a@b.c-d_e"),
+    (Cn, "{user}.svc", "a.b.svc", ""),
+    (Cn, "{user}-x", "a-b-x", ""),
+    (Cn, "x-{user}-x", "x-x", ""),
+    (SanUri, "spiffe://corp/{user}", "spiffe://corp/a:b", ""),
     (Cn, "{user}", "alice", "alice"),
     (Cn, "{user}", "alice smith", ""),
     (Cn, "svc-{user}", "svc-billing", "billing"),
@@ -205,7 +211,15 @@ fn a_common_name_counts_only_under_a_ca_that_was_meant() {
 
 #[test]
 fn a_template_holds_its_place_exactly_once() {
-    assert!(Pattern::template("alice").is_none());
-    assert!(Pattern::template("{user}/{user}").is_none());
+    for text in [
+        "",
+        "alice",
+        "{user}/{user}",
+        "{name}",
+        "{{user}}",
+        "{user}{",
+    ] {
+        assert_eq!(Pattern::template(text), None, "{text}");
+    }
     assert!(Pattern::template("spiffe://corp/{user}").is_some());
 }

@@ -5,10 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::pki_types::UnixTime;
 
 use super::*;
+use crate::config::{ClientCertificates, TlsVersion};
 use crate::load::pem::PemFile;
-use crate::load::tls::{
-    CaSource, CertificateSource, ClientCertificates, MinVersion, TlsSource, server_config,
-};
+use crate::load::tls::{CaSource, CertificateSource, TlsSource, server_config};
 use crate::load::tls_check::Severity;
 
 /// A folder of its own, gone with the test.
@@ -52,7 +51,9 @@ fn made(args: &CertsArgs) -> Result<(), CertsFault> {
 }
 
 fn read(folder: &Folder, name: &str) -> PemFile {
-    PemFile::read(&folder.0.join(name)).unwrap()
+    let path = folder.0.join(name);
+    let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    PemFile::new(name, fs::read(&path).unwrap(), Some(mode))
 }
 
 fn now() -> UnixTime {
@@ -80,7 +81,7 @@ fn what_is_made_is_a_configuration_without_a_warning() {
         }],
         client_certificates: ClientCertificates::Required,
         crl_grace: std::time::Duration::ZERO,
-        min_version: MinVersion::Tls12,
+        min_version: TlsVersion::Tls12,
     };
     let tls = server_config(&source, now()).unwrap();
     let warnings: Vec<_> = tls

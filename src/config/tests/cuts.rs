@@ -6,7 +6,7 @@ use super::*;
 pub(super) const USERS_FIRST: &str = r#"[[database]]
 name = "a"
 listen = "127.0.0.1:6379"
-users.x.deny = "+get"
+users.x.deny = "get"
 users.x.enabled = false
 users.x.passwords = { env = "A" }
 users.x.rules = "+get ~*"

@@ -226,7 +226,7 @@ const CASES: &[Case] = &[
         r#"passwords = [{ file = "../certs/app.password" }]"#,
         "passwords = { env = \"A\" }\nprefix = \"a*\"",
         &[
-            "16:10: `prefix` has a character that patterns may read otherwise, expected 1 or more of the characters A-Z, a-z, 0-9, `.`, `_`, `@` and `-`",
+            "16:10: `prefix` is given, but no role of the user uses it, expected a role with `{prefix}` in its rules",
         ],
     ),
     (
@@ -238,9 +238,21 @@ const CASES: &[Case] = &[
     ),
     (
         r#"["read-write"]"#,
+        "\"queue-worker\"\nprefix = \"a*\"",
+        &["17:10: a character that a prefix can't hold, expected A-Z a-z 0-9 . _ @ -"],
+    ),
+    (
+        "[[database]]",
+        "[roles.q]\nrules = \"+get ~{prefix}-*\"\n[[database]]\nusers.x = { roles = \"q\", prefix = \"a-b\", passwords = { env = \"A\" } }",
+        &[
+            "6:35: the prefix holds `-`, which follows {prefix} in a role, so that two prefixes could run into each other, expected a prefix without it",
+        ],
+    ),
+    (
+        r#"["read-write"]"#,
         "[\"read-wirte\", \"hunter2\", \"queue-worker\"]",
         &[
-            "16:1: a role has `{prefix}` in its rules, expected `prefix` for this user",
+            "16:1: no prefix, expected one because a role uses {prefix}",
             "16:10: unknown role (near `read-write`), expected one of `full-access`, `queue-worker`, `read-only`, `read-write`",
             "16:24: unknown role, expected one of `full-access`, `queue-worker`, `read-only`, `read-write`",
         ],
@@ -313,4 +325,37 @@ fn every_fault_is_told_in_words_and_at_its_place() {
             }
         }
     }
+}
+
+const FAULTY_RULES: &str = r#"[roles.r]
+rules = ["~{prefix}:*", "&x ~{name}"]
+[[database]]
+allow = "10.0.0.1/8"
+[database.users.app]
+deny = "@nosuch -nosuch"
+rules = ["~ok:*", "~a oops &b", "\u002bnosuch"]
+roles = "r"
+prefix = "a"
+"#;
+
+#[test]
+fn faults_of_rules_are_told_together_with_all_others_and_at_their_own_characters() {
+    let faults = parse(FAULTY_RULES).unwrap_err();
+    let places: Vec<&str> = faults
+        .iter()
+        .map(|fault| fault.split(": ").next().unwrap())
+        .collect();
+    let expected = [
+        "r.toml:2:30", // {name}
+        "r.toml:3:1",  // the name is missing
+        "r.toml:3:1",  // nowhere to listen
+        "r.toml:3:1",  // the backend is missing
+        "r.toml:4:9",  // host bits
+        "r.toml:5:1",  // no password
+        "r.toml:6:9",  // @nosuch
+        "r.toml:6:17", // -nosuch
+        "r.toml:7:23", // oops
+        "r.toml:7:33", // +nosuch: an escape hides its place in the string
+    ];
+    assert_eq!(places, expected, "{faults:#?}");
 }

@@ -67,7 +67,7 @@ database orders
   listens on 127.0.0.1:6380 and 10.0.0.5:6380 WITHOUT TLS
   clients may connect from 10.0.0.0/8, 2001:db8::/32, 192.0.2.7/32 and those in offices.txt, but not 10.9.0.0/16
   backend: rediss://redis.internal:6379 as user redwall, verified as redis.internal by backend-ca.crt
-  any user may be proved by a certificate of corp with the URI spiffe://corp/{user}
+  any user may be proved by a certificate of corp with the SAN URI spiffe://corp/{user}
 ";
     assert!(reference.starts_with(expected), "{reference}");
     let billing = "  user billing proves a certificate that a template maps to the user; has the roles read-only\n";

@@ -93,9 +93,13 @@ fn the_reference_file_shows_the_defaults() {
     assert_eq!(addresses(&config.status), addresses(&Status::default()));
     assert_eq!(config.log, Log::default());
     let database = &config.databases[0];
-    assert_eq!(database.connections, ConnectionLimits::default());
+    assert_eq!(database.connections, CONNECTIONS);
     assert_eq!(database.limits, Limits::default());
-    assert!(!database.acl.allow_nopass && !database.admission.private_only);
+    assert!(!database.acl.allow_nopass);
+    assert_eq!(
+        database.admission.private_only,
+        crate::admission::PrivateOnly::Off
+    );
 
     let minimal = &parse(MINIMAL).unwrap().databases[0];
     let (shown, default) = (
@@ -128,9 +132,9 @@ fn what_is_read_is_what_was_written() {
     assert_eq!(orders.admission.allow[2].to_string(), "192.0.2.7/32");
     assert_eq!(orders.users.len(), 2);
     let alice = &orders.users[0];
-    assert_eq!(alice.require, Require::Either);
+    assert_eq!(alice.require, crate::acl::Proofs::Either);
     assert_eq!(alice.passwords.len(), 4);
-    assert_eq!(alice.certificates[1].ca.as_str(), "partners");
+    assert_eq!(alice.certificates[1].ca.as_deref(), Some("partners"));
     assert_eq!(
         orders.backend.tls.as_ref().unwrap().server_name,
         "redis.internal"
@@ -143,10 +147,11 @@ fn what_is_read_is_what_was_written() {
 
 #[test]
 fn a_rule_knows_the_place_of_each_of_its_characters() {
-    let rules = "rules = [\"+get ~a\", '+set', \"\\u002bdel x\", \"\"\"+ttl\"\"\"]";
+    let rules = "rules = [\"+get ~a\", '+set', \"\\u002bdel +del\", \"\"\"+ttl\"\"\"]";
     let config = parse(&minimal_but("roles = [\"read-write\"]", rules)).unwrap();
     let places: Vec<_> = config.databases[0].users[0]
         .rules
+        .texts()
         .iter()
         .map(|rule| {
             (
@@ -159,8 +164,8 @@ fn a_rule_knows_the_place_of_each_of_its_characters() {
     let expected = [
         ("+get ~a", 11, 14),
         ("+set", 22, 25),
-        ("+del x", 29, 29),
-        ("+ttl", 44, 44),
+        ("+del +del", 29, 29),
+        ("+ttl", 47, 47),
     ];
     assert_eq!(places, expected);
 }

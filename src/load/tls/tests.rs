@@ -79,7 +79,7 @@ fn source(certificates: Vec<CertificateSource>) -> TlsSource {
         client_cas: Vec::new(),
         client_certificates: ClientCertificates::Off,
         crl_grace: Duration::ZERO,
-        min_version: MinVersion::Tls12,
+        min_version: TlsVersion::Tls12,
     }
 }
 
@@ -286,7 +286,7 @@ fn tls_1_3_agrees_on_the_post_quantum_hybrid() {
 #[test]
 fn an_old_client_is_refused_where_tls_1_3_is_the_minimum() {
     let given = TlsSource {
-        min_version: MinVersion::Tls13,
+        min_version: TlsVersion::Tls13,
         ..plain(&Ca::new("Corp Root"))
     };
     let server = built(&given, &Clock::at(NOW));
@@ -487,7 +487,7 @@ fn backend(ca: &Ca, server_name: &str, certificate: Option<CertificateSource>) -
         ca: certificates("backend-ca.crt", &[ca.der()]),
         certificate,
         server_name: server_name.to_owned(),
-        min_version: MinVersion::Tls12,
+        min_version: TlsVersion::Tls12,
     }
 }
 
