@@ -240,11 +240,21 @@ pub(crate) fn client_config(
     chain: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> ClientConfig {
-    let builder = ClientConfig::builder_with_provider(provider())
+    client_config_with((*provider()).clone(), chain, versions)
+}
+
+/// The same, with another crypto provider.
+pub(crate) fn client_config_with(
+    provider: CryptoProvider,
+    chain: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
+    let provider = Arc::new(provider);
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trusting(provider())));
+        .with_custom_certificate_verifier(Arc::new(Trusting(provider)));
     match chain {
         Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
         None => builder.with_no_client_auth(),

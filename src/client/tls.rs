@@ -5,15 +5,19 @@
 
 use std::sync::Arc;
 
-use rustls::ProtocolVersion;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::{ProtocolVersion, SupportedCipherSuite};
 
 /// Most bytes of ciphertext that a peer may send before its handshake is done. An ordinary mutual-TLS flight has 2-5 KiB.
 const MAX_HANDSHAKE_BYTES: usize = 32 * 1024;
 
-/// TLS 1.2 with AES-GCM ends after 2^24 records on one key in rustls; a connection is closed in a quiet moment this much earlier.
-const TLS12_RECORD_LIMIT: u64 = (1 << 24) - (1 << 16);
+/// Most bytes that are held for a record or a handshake message whose end hasn't arrived: the largest record, and some
+/// for the first pieces of a message after the handshake, all of which are small.
+const MAX_HELD_BYTES: usize = 5 + 16 * 1024 + 2048 + 1024;
+
+/// Most plaintext in one record (RFC 8446 5.1).
+const MAX_RECORD: usize = 16 * 1024;
 
 /// Why a TLS connection ended.
 #[derive(Debug)]
@@ -22,6 +26,10 @@ pub enum TlsFault {
     Rustls(rustls::Error),
     /// More than 32 KiB arrived before the handshake was done.
     HandshakeTooLarge,
+    /// A handshake message in too many pieces after the handshake.
+    MessageTooLarge,
+    /// The connection has failed before.
+    Failed,
     /// rustls asked for something that a server without early data never does.
     UnexpectedState,
 }
@@ -33,6 +41,8 @@ impl std::fmt::Display for TlsFault {
             Self::HandshakeTooLarge => {
                 write!(f, "handshake of more than {MAX_HANDSHAKE_BYTES} bytes")
             }
+            Self::MessageTooLarge => f.write_str("message in too many pieces after the handshake"),
+            Self::Failed => f.write_str("the connection has failed before"),
             Self::UnexpectedState => f.write_str("unexpected state of the TLS library"),
         }
     }
@@ -42,7 +52,10 @@ impl std::error::Error for TlsFault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rustls(error) => Some(error),
-            Self::HandshakeTooLarge | Self::UnexpectedState => None,
+            Self::HandshakeTooLarge
+            | Self::MessageTooLarge
+            | Self::Failed
+            | Self::UnexpectedState => None,
         }
     }
 }
@@ -54,7 +67,18 @@ pub struct Tls {
     partial: Vec<u8>,
     handshake_bytes: usize,
     records_out: u64,
-    peer_closed: bool,
+    state: State,
+}
+
+/// How far a connection has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The peer has said that it will send nothing more; it may still be sent something.
+    PeerClosed,
+    /// rustls has reported an error. It must not be called again: it remembers places in bytes that are gone, and would
+    /// panic.
+    Failed,
 }
 
 /// What one call to [`Tls::advance`] led to.
@@ -78,7 +102,7 @@ impl Tls {
             partial: Vec::new(),
             handshake_bytes: 0,
             records_out: 0,
-            peer_closed: false,
+            state: State::Open,
         })
     }
 
@@ -97,9 +121,23 @@ impl Tls {
         self.connection.peer_certificates().unwrap_or(&[])
     }
 
+    /// Whether the peer has said that it will send nothing more.
+    pub fn is_peer_closed(&self) -> bool {
+        self.state == State::PeerClosed
+    }
+
     /// Whether the connection nears the end of what its keys may encrypt, and should be closed in a quiet moment.
+    ///
+    /// rustls ends a TLS 1.2 connection after so many records on one key as its suite allows (2^24 with AES-GCM); the last
+    /// 1/256 of them is left for what can't be put off. TLS 1.3 renews its keys by itself.
     pub fn is_worn_out(&self) -> bool {
-        self.version() == Some(ProtocolVersion::TLSv1_2) && self.records_out >= TLS12_RECORD_LIMIT
+        match self.connection.negotiated_cipher_suite() {
+            Some(SupportedCipherSuite::Tls12(suite)) => {
+                let most = suite.common.confidentiality_limit;
+                self.records_out >= most - most / 256
+            }
+            Some(SupportedCipherSuite::Tls13(_)) | None => false,
+        }
     }
 
     /// Bytes that are held for a record which has not fully arrived.
@@ -119,6 +157,30 @@ impl Tls {
         plain: &mut Vec<u8>,
         sealed: &mut Vec<u8>,
     ) -> Result<Progress, TlsFault> {
+        match self.state {
+            State::Open => {}
+            // What comes behind the goodbye is none of our business (RFC 8446 6.1).
+            State::PeerClosed => return Ok(Progress::PeerClosed),
+            State::Failed => return Err(TlsFault::Failed),
+        }
+        let taken = self.take_in(received, plain, sealed);
+        if taken.is_err() {
+            self.state = State::Failed;
+            self.partial = Vec::new();
+        }
+        taken.map(|()| match self.state {
+            State::Open | State::Failed => Progress::Open,
+            State::PeerClosed => Progress::PeerClosed,
+        })
+    }
+
+    /// Takes `received` in behind what was held; holds what makes no whole record.
+    fn take_in(
+        &mut self,
+        received: &mut [u8],
+        plain: &mut Vec<u8>,
+        sealed: &mut Vec<u8>,
+    ) -> Result<(), TlsFault> {
         if self.connection.is_handshaking() {
             self.handshake_bytes += received.len();
             if self.handshake_bytes > MAX_HANDSHAKE_BYTES {
@@ -137,11 +199,10 @@ impl Tls {
                 self.partial = joined;
             }
         }
-        Ok(if self.peer_closed {
-            Progress::PeerClosed
-        } else {
-            Progress::Open
-        })
+        if !self.connection.is_handshaking() && self.partial.len() > MAX_HELD_BYTES {
+            return Err(TlsFault::MessageTooLarge);
+        }
+        Ok(())
     }
 
     /// Runs rustls over `input` until it wants more; returns how many bytes of `input` are done with.
@@ -183,11 +244,11 @@ impl Tls {
                     true
                 }
                 Ok(ConnectionState::PeerClosed) => {
-                    self.peer_closed = true;
+                    self.state = State::PeerClosed;
                     true
                 }
                 Ok(ConnectionState::Closed) => {
-                    self.peer_closed = true;
+                    self.state = State::PeerClosed;
                     false
                 }
                 Ok(ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_)) => false,
@@ -223,7 +284,7 @@ impl Tls {
     /// # Errors
     /// [`TlsFault`] if the connection can't send any more.
     pub fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), TlsFault> {
-        self.records_out += plain.len().div_ceil(16 * 1024) as u64;
+        self.records_out += plain.len().div_ceil(MAX_RECORD) as u64;
         self.with_write_traffic(sealed, |traffic, space| {
             match traffic.encrypt(plain, space) {
                 Ok(written) => Ok(written),
@@ -247,14 +308,27 @@ impl Tls {
         })
     }
 
-    /// Brings the connection to the state in which it may send, encoding what stands before (a key update's answer).
+    /// Lets `write` write, unless the connection has failed; a failure here is its end as well.
     fn with_write_traffic(
         &mut self,
         sealed: &mut Vec<u8>,
-        mut write: impl FnMut(
-            &mut rustls::unbuffered::WriteTraffic<'_, rustls::server::ServerConnectionData>,
-            &mut [u8],
-        ) -> Result<usize, Option<usize>>,
+        write: impl FnMut(&mut WriteTraffic<'_>, &mut [u8]) -> Result<usize, Option<usize>>,
+    ) -> Result<(), TlsFault> {
+        if self.state == State::Failed {
+            return Err(TlsFault::Failed);
+        }
+        let written = self.reach_write_traffic(sealed, write);
+        if written.is_err() {
+            self.state = State::Failed;
+        }
+        written
+    }
+
+    /// Brings the connection to the state in which it may send, encoding what stands before (a key update's answer).
+    fn reach_write_traffic(
+        &mut self,
+        sealed: &mut Vec<u8>,
+        mut write: impl FnMut(&mut WriteTraffic<'_>, &mut [u8]) -> Result<usize, Option<usize>>,
     ) -> Result<(), TlsFault> {
         loop {
             // rustls may remember places in a message whose end is outstanding, so it is shown the same bytes again.
@@ -274,13 +348,15 @@ impl Tls {
                     Err(EncodeError::AlreadyEncoded) => Err(None),
                 })?,
                 ConnectionState::TransmitTlsData(data) => data.done(),
-                ConnectionState::PeerClosed => self.peer_closed = true,
+                ConnectionState::PeerClosed => self.state = State::PeerClosed,
                 _ => return Err(TlsFault::UnexpectedState),
             }
             self.partial.drain(..discard);
         }
     }
 }
+
+type WriteTraffic<'c> = rustls::unbuffered::WriteTraffic<'c, rustls::server::ServerConnectionData>;
 
 /// Appends what `write` writes to `out`, which grows as far as `write` asks for.
 ///
@@ -306,3 +382,8 @@ fn grow_until(
         }
     }
 }
+
+#[cfg(test)]
+mod bare;
+#[cfg(test)]
+mod tests;

@@ -201,7 +201,10 @@ impl Newcomer {
                     remedy: explained.remedy,
                 }
             }
-            TlsFault::HandshakeTooLarge | TlsFault::UnexpectedState => Turned::Failed {
+            TlsFault::HandshakeTooLarge
+            | TlsFault::MessageTooLarge
+            | TlsFault::Failed
+            | TlsFault::UnexpectedState => Turned::Failed {
                 outcome: HandshakeOutcome::Protocol,
                 why: fault.to_string(),
                 remedy: "",
