@@ -25,41 +25,25 @@ pub const CONNECTIONS: SlotLimits = SlotLimits {
     connections: 10_000,
     per_address: 1_000,
     half_open: 4_096,
-    half_open_per_address: 256,
+    half_open_per_address: 1_000,
     ipv6_prefix: 64,
 };
 
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        Self {
-            max_clients: 10_000,
-            max_clients_per_address: 1_000,
-            max_half_open: 4_096,
-            max_half_open_per_address: 1_000,
-        }
-    }
-}
-
-impl ConnectionLimits {
-    /// The limits stand in `[[database]]` itself.
-    pub(crate) fn parse(table: &Table<'_>) -> Option<Self> {
-        let default = Self::default();
-        let number = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
-        let max_clients = number("max_clients", default.max_clients);
-        let max_clients_per_address =
-            number("max_clients_per_address", default.max_clients_per_address);
-        let max_half_open = number("max_half_open", default.max_half_open);
-        let max_half_open_per_address = number(
-            "max_half_open_per_address",
-            default.max_half_open_per_address,
-        );
-        Some(Self {
-            max_clients: max_clients?,
-            max_clients_per_address: max_clients_per_address?,
-            max_half_open: max_half_open?,
-            max_half_open_per_address: max_half_open_per_address?,
-        })
-    }
+/// How many connections a database takes: these limits stand in `[[database]]` itself.
+pub(crate) fn connections(table: &Table<'_>) -> Option<SlotLimits> {
+    let number = |key, default| table.or(key, default, |value| value.number(1..=1_000_000));
+    let default = CONNECTIONS;
+    let connections = number("max_clients", default.connections);
+    let per_address = number("max_clients_per_address", default.per_address);
+    let half_open = number("max_half_open", default.half_open);
+    let half_open_per_address = number("max_half_open_per_address", default.half_open_per_address);
+    Some(SlotLimits {
+        connections: connections?,
+        per_address: per_address?,
+        half_open: half_open?,
+        half_open_per_address: half_open_per_address?,
+        ipv6_prefix: default.ipv6_prefix,
+    })
 }
 
 /// `[database.limits]`: what one client may take.
