@@ -1,6 +1,7 @@
 //! Dialling and logging in: resolve, connect to each address in turn, TLS, HELLO with the service user, SELECT.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -157,7 +158,7 @@ async fn dial(target: &BackendTarget) -> Result<Stream, ConnectFault> {
             .map(Stream::Unix)
             .map_err(ConnectFault::Dial),
         BackendAddress::Tcp { host, port } => {
-            let socket = dial_tcp(host, *port).await?;
+            let socket = dial_tcp(host, *port, target.connect_timeout).await?;
             match &target.tls {
                 None => Ok(Stream::Tcp(socket)),
                 Some(tls) => secure(socket, tls).await,
@@ -166,22 +167,35 @@ async fn dial(target: &BackendTarget) -> Result<Stream, ConnectFault> {
     }
 }
 
-/// Tries every address of the host, for one of them may be down.
-async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, ConnectFault> {
+/// Resolves the host and tries its addresses.
+async fn dial_tcp(host: &str, port: u16, allowed: Duration) -> Result<TcpStream, ConnectFault> {
     let addresses = tokio::net::lookup_host((host, port))
         .await
         .map_err(ConnectFault::Resolve)?;
+    let socket = dial_any(addresses.collect(), allowed)
+        .await
+        .map_err(ConnectFault::Dial)?;
+    socket.set_nodelay(true).map_err(ConnectFault::Dial)?;
+    Ok(socket)
+}
+
+/// Tries every address, for one of them may be down. One that doesn't answer at all gets only its share of half the time
+/// that is `allowed`, so that there is time for the others, and for the login.
+async fn dial_any(addresses: Vec<SocketAddr>, allowed: Duration) -> io::Result<TcpStream> {
+    let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let share = allowed / 2 / shares;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(socket) => {
-                socket.set_nodelay(true).map_err(ConnectFault::Dial)?;
-                return Ok(socket);
-            }
-            Err(error) => last = error,
+    let count = addresses.len();
+    for (index, address) in addresses.into_iter().enumerate() {
+        // Behind the last one there is nothing to save time for.
+        let share = if index + 1 == count { allowed } else { share };
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
-    Err(ConnectFault::Dial(last))
+    Err(last)
 }
 
 async fn secure(socket: TcpStream, tls: &BackendTls) -> Result<Stream, ConnectFault> {
@@ -266,5 +280,57 @@ pub(super) async fn ask(
         {
             return Err(ConnectFault::Broken(io::ErrorKind::UnexpectedEof.into()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An address at which a listener's queue is full, so that nothing answers; it is so for as long as the result lives.
+    async fn silent() -> (SocketAddr, socket2::Socket, Vec<TcpStream>) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any.into()).unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(Ok(stream)) =
+            timeout(Duration::from_millis(300), TcpStream::connect(address)).await
+        {
+            queued.push(stream);
+            assert!(queued.len() < 5000, "the queue is never full");
+        }
+        (address, socket, queued)
+    }
+
+    async fn dead() -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_dead_or_silent_does_not_hide_the_next() {
+        let live = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = live.local_addr().unwrap();
+        let (silent, _socket, _queued) = silent().await;
+        let dead = dead().await;
+        for before in [vec![dead], vec![silent], vec![silent, dead, silent], vec![]] {
+            let all = [before, vec![address]].concat();
+            let allowed = Duration::from_secs(2);
+            let dialled = timeout(allowed, dial_any(all, allowed)).await;
+            let socket = dialled.expect("time is left for the login").unwrap();
+            assert_eq!(socket.peer_addr().unwrap(), address);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_living_address_the_last_error_is_told() {
+        let allowed = Duration::from_millis(500);
+        let error = dial_any(vec![dead().await], allowed).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let error = dial_any(Vec::new(), allowed).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

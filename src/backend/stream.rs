@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::SupportedCipherSuite;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -17,6 +18,20 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
     /// A Unix socket.
     Unix(UnixStream),
+}
+
+impl Stream {
+    /// Most records that its keys may encrypt, if there is such a limit: rustls ends a TLS 1.2 connection there, and can't
+    /// renew its keys.
+    pub fn record_limit(&self) -> Option<u64> {
+        let Self::Tls(stream) = self else {
+            return None;
+        };
+        match stream.get_ref().1.negotiated_cipher_suite()? {
+            SupportedCipherSuite::Tls12(suite) => Some(suite.common.confidentiality_limit),
+            SupportedCipherSuite::Tls13(_) => None,
+        }
+    }
 }
 
 impl AsyncRead for Stream {

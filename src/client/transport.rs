@@ -17,7 +17,7 @@ const KEPT_CAPACITY: usize = 4 * 1024;
 pub enum Received {
     /// Bytes from the wire were taken in; they need not have made up any plaintext yet.
     Bytes,
-    /// The client will send nothing more.
+    /// The client will send nothing more. There may be plaintext that came before that.
     End,
 }
 
@@ -86,6 +86,9 @@ impl Client {
         scratch: &mut [u8],
         plain: &mut Vec<u8>,
     ) -> Poll<Result<Received, ClientFault>> {
+        if self.tls.as_ref().is_some_and(|tls| tls.is_peer_closed()) {
+            return Poll::Ready(Ok(Received::End));
+        }
         let mut buffer = ReadBuf::new(scratch);
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))
             .map_err(ClientFault::Io)?;

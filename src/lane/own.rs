@@ -20,6 +20,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// A buffer with more room than this is given back when it is empty.
 const KEPT_CAPACITY: usize = 4 * 1024;
 
+/// Most plaintext in one TLS record.
+const MAX_RECORD: usize = 16 * 1024;
+
 type Connecting = Pin<Box<dyn Future<Output = Result<Connected, ConnectFault>>>>;
 
 /// A session's way to its backend.
@@ -42,6 +45,8 @@ struct Open {
     scanner: ReplyScanner,
     outgoing: Vec<u8>,
     sent: usize,
+    /// Records that were written, if there is TLS.
+    records: u64,
 }
 
 /// Whether a lane takes requests.
@@ -89,6 +94,23 @@ impl Lane {
         matches!(self.state, State::Open(_))
     }
 
+    /// Whether a connection is being made.
+    pub fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
+    /// Whether the connection nears the end of what its keys may encrypt, and should be replaced in a quiet moment: the
+    /// last 1/256 is left for what can't be put off.
+    pub fn is_worn_out(&self) -> bool {
+        match &self.state {
+            State::Open(open) => open
+                .stream
+                .record_limit()
+                .is_some_and(|most| open.records >= most - most / 256),
+            State::Closed | State::Connecting(_) | State::Failed { .. } => false,
+        }
+    }
+
     /// Closes the connection, if there is one. The next request opens another.
     pub fn close(&mut self) {
         self.state = State::Closed;
@@ -133,6 +155,7 @@ impl Lane {
                             scanner: ReplyScanner::default(),
                             outgoing: Vec::new(),
                             sent: 0,
+                            records: 0,
                         }));
                     }
                     Poll::Ready(Err(fault)) => {
@@ -194,6 +217,7 @@ impl Lane {
                 return Poll::Ready(Err(LaneFault::Io(io::ErrorKind::WriteZero.into())));
             }
             open.sent += written;
+            open.records += written.div_ceil(MAX_RECORD) as u64;
         }
         ready!(Pin::new(&mut open.stream).poll_flush(context)).map_err(LaneFault::Io)?;
         open.sent = 0;

@@ -22,9 +22,6 @@ use crate::telemetry::{CloseReason, DatabaseShard};
 /// Rounds of moving bytes before other connections of the worker have their turn.
 const ROUNDS_A_TURN: usize = 8;
 
-/// How long a closing connection waits for its peers to take what is left, twice.
-const GOODBYE: std::time::Duration = std::time::Duration::from_millis(500);
-
 /// A buffer with more room than this is given back when it is empty.
 const KEPT_CAPACITY: usize = 4 * 1024;
 
@@ -63,6 +60,8 @@ pub struct Connection {
     /// Length of the whole request at the front of the input that waits to be offered again.
     pub(super) waiting: Option<usize>,
     pub(super) login_deadline: Option<Instant>,
+    /// Whether the client has said that it will send nothing more; it may still read.
+    pub(super) client_has_left: bool,
     /// When the client last took output, or last had none coming.
     output_moved: Instant,
 }
@@ -114,6 +113,7 @@ impl Connection {
             out: Vec::new(),
             phase: Phase::Requests,
             waiting: None,
+            client_has_left: false,
             output_moved: Instant::now(),
         }
     }
@@ -121,6 +121,13 @@ impl Connection {
     /// Serves the client until its end.
     pub async fn serve(mut self) -> End {
         self.seat.register_waker().await;
+        std::future::poll_fn(|context| {
+            if self.session.principal().is_some() {
+                self.on_logged_in(context, Instant::now());
+            }
+            Poll::Ready(())
+        })
+        .await;
         let end = std::future::poll_fn(|context| self.turn(context)).await;
         self.finish().await;
         end
@@ -146,6 +153,7 @@ impl Connection {
             self.push_to_client(context, now)?;
             // What stood still because a buffer was full goes on now, and nothing else would wake it.
             moved |= full != self.fullness();
+            self.end_if_done()?;
             if !moved {
                 self.end_if_due()?;
                 self.seat.wake_at(self.next_deadline());
@@ -166,6 +174,9 @@ impl Connection {
         }
         if self.login_deadline.is_some_and(|deadline| now >= deadline) {
             return Err(End(CloseReason::LoginTimeout));
+        }
+        if self.worker.is_draining() && self.session.principal().is_none() {
+            return Err(End(CloseReason::Drained));
         }
         if self
             .reply_deadline()
@@ -201,7 +212,7 @@ impl Connection {
         Ok(())
     }
 
-    fn reply_deadline(&self) -> Option<Instant> {
+    pub(super) fn reply_deadline(&self) -> Option<Instant> {
         if !self.lane.is_open() {
             return None;
         }
@@ -226,6 +237,9 @@ impl Connection {
 
     /// Reads frames from the lane, unless the client has too much coming already.
     fn pull_from_lane(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        if self.lane.is_connecting() {
+            self.prepare_lane(context, now);
+        }
         if self.coming() > self.database.limits.soft_output {
             return Ok(false);
         }
@@ -316,11 +330,10 @@ impl Connection {
     }
 
     /// Reads from the client. It is read also while nothing of it is forwarded, because a client may write its whole
-    /// pipeline before it reads; only when the backend takes nothing, or the cap is reached, is it left alone.
+    /// pipeline before it reads, and because its end must be seen while it waits in a blocking command; only when the
+    /// backend takes nothing, or the cap is reached, is it left alone.
     fn pull_from_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        if matches!(self.phase, Phase::Ending(_))
-            || self.lane.unsent() > self.database.limits.soft_output
-        {
+        if self.client_has_left || self.lane.unsent() > self.database.limits.soft_output {
             return Ok(false);
         }
         if self.input.len() + self.coming() > self.database.limits.hard_output {
@@ -332,18 +345,19 @@ impl Connection {
             .client
             .poll_receive(context, &mut scratch, &mut self.input);
         drop(scratch);
+        if let Some(shard) = self.worker.shard.database(self.database_index) {
+            shard.received(self.input.len() - before);
+        }
+        if matches!(self.phase, Phase::Ending(_)) {
+            // Nothing of it counts any more.
+            self.drop_input(self.input.len());
+        }
         match received {
             Poll::Pending => Ok(false),
-            Poll::Ready(Ok(Received::Bytes)) => {
-                if let Some(shard) = self.worker.shard.database(self.database_index) {
-                    shard.received(self.input.len() - before);
-                }
-                Ok(true)
-            }
+            Poll::Ready(Ok(Received::Bytes)) => Ok(true),
             Poll::Ready(Ok(Received::End)) => {
-                // What came before the end is carried out, as a server would.
-                self.work(context, Instant::now())?;
-                Err(End(CloseReason::Client))
+                self.client_has_left = true;
+                Ok(true)
             }
             Poll::Ready(Err(fault)) => {
                 tracing::debug!(database = %self.database.name, peer = %self.peer, %fault, "client connection failed");
@@ -381,6 +395,11 @@ impl Connection {
     pub(super) fn on_logged_in(&mut self, context: &mut Context<'_>, now: Instant) {
         self.login_deadline = None;
         self.seat.established();
+        self.prepare_lane(context, now);
+    }
+
+    /// Begins to connect the lane, or goes on with it, so that it stands ready before a request needs it.
+    fn prepare_lane(&mut self, context: &mut Context<'_>, now: Instant) {
         let (_, fault) = self.lane.poll_ready(
             context,
             now,
@@ -427,49 +446,6 @@ impl Connection {
             Poll::Pending => {}
         }
         Ok(())
-    }
-
-    /// A connection that is ending ends when every reply has come and gone; one that is idle, when Redwall drains or its keys
-    /// are worn out.
-    fn end_if_due(&mut self) -> Result<(), End> {
-        if matches!(self.phase, Phase::Requests) && self.session.is_idle() && self.input.is_empty()
-        {
-            if self.worker.is_draining() {
-                self.phase = Phase::Ending(CloseReason::Drained);
-            } else if self.client.tls().is_some_and(|tls| tls.is_worn_out()) {
-                self.phase = Phase::Ending(CloseReason::WornOut);
-            }
-        }
-        match self.phase {
-            Phase::Ending(reason)
-                if self.session.outstanding() == (0, 0) && self.client.unsent() == 0 =>
-            {
-                Err(End(reason))
-            }
-            Phase::Ending(_) | Phase::Requests | Phase::Streaming(_) | Phase::ReadingAway => Ok(()),
-        }
-    }
-
-    /// Says goodbye: flushes what is left for the backend and for the client, as far as that takes no waiting time.
-    async fn finish(mut self) {
-        let flushed = std::future::poll_fn(|context| {
-            let lane = self.lane.poll_flush(context).map(|_| ());
-            let client = self.client.poll_flush(context).map(|_| ());
-            if lane.is_ready() && client.is_ready() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        });
-        // The peers have had their time; what they don't take now is lost with the connection.
-        let _ = tokio::time::timeout(GOODBYE, flushed).await;
-        self.lane.close();
-        self.client.say_goodbye();
-        let _ = tokio::time::timeout(GOODBYE, async {
-            let _ = std::future::poll_fn(|context| self.client.poll_flush(context)).await;
-            self.client.linger().await;
-        })
-        .await;
     }
 
     fn drop_input(&mut self, taken: usize) {

@@ -96,6 +96,7 @@ enum Turned {
     Abandoned,
     Timeout,
     Evicted,
+    Drained,
     Failed {
         outcome: HandshakeOutcome,
         why: String,
@@ -155,6 +156,9 @@ impl Newcomer {
             if self.seat.is_evicted() {
                 return Poll::Ready(Err(Turned::Evicted));
             }
+            if self.worker.is_draining() {
+                return Poll::Ready(Err(Turned::Drained));
+            }
             if Instant::now() >= deadline {
                 return Poll::Ready(Err(Turned::Timeout));
             }
@@ -167,6 +171,8 @@ impl Newcomer {
             match received {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(Received::Bytes)) => {}
+                // Its last flight, its commands and its goodbye may come at once.
+                Poll::Ready(Ok(Received::End)) if !client.is_handshaking() => {}
                 Poll::Ready(Ok(Received::End) | Err(ClientFault::Io(_))) => {
                     return Poll::Ready(Err(Turned::Abandoned));
                 }
@@ -294,6 +300,7 @@ impl Newcomer {
             Turned::Abandoned => (HandshakeOutcome::Abandoned, None),
             Turned::Timeout => (HandshakeOutcome::Timeout, None),
             Turned::Evicted => (HandshakeOutcome::Evicted, None),
+            Turned::Drained => (HandshakeOutcome::Drained, None),
             Turned::Failed {
                 outcome,
                 why,

@@ -5,6 +5,7 @@
 pub mod acceptor;
 pub mod connection;
 pub mod door;
+mod ending;
 pub mod establish;
 pub mod requests;
 pub mod seats;

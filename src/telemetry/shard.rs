@@ -51,6 +51,8 @@ labels! {
         Timeout = "timeout",
         /// It made room for another half-open connection.
         Evicted = "evicted",
+        /// Redwall shut down.
+        Drained = "drained",
         /// A certificate was asked for and none came.
         NoCertificate = "no_certificate",
         /// The client's certificate was refused.

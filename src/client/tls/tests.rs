@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
 use rustls::pki_types::ServerName;
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
@@ -655,8 +656,11 @@ fn a_tls_1_2_connection_is_worn_out_before_its_keys_are() {
 
 #[test]
 fn what_has_no_limit_of_records_is_never_worn_out() {
-    let provider = || crate::load::tls::provider();
-    let way12 = way("1.2", provider(), &TLS12, false);
+    let unlimited = CryptoProvider {
+        cipher_suites: vec![TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256],
+        ..(*testing::provider()).clone()
+    };
+    let way12 = way("1.2", unlimited, &TLS12, false);
     let mut chacha = Peers::established(&way12);
     chacha.server.records_out = 1 << 40;
     assert!(

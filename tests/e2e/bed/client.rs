@@ -139,6 +139,14 @@ impl Client {
         }
     }
 
+    /// Says goodbye and closes its writing side, as a client does that has nothing more to say.
+    pub fn leave(&mut self) {
+        self.stream.conn.send_close_notify();
+        // The server may have closed already.
+        let _ = self.stream.flush();
+        let _ = self.stream.sock.shutdown(std::net::Shutdown::Write);
+    }
+
     pub fn socket(&self) -> &TcpStream {
         &self.stream.sock
     }

@@ -48,11 +48,12 @@ impl Tap {
 fn pass(mut from: UnixStream, mut to: UnixStream, record: Option<&Mutex<Vec<u8>>>) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer) {
-        if count == 0 || to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
+        // Remembered before it is passed on, so that nothing is answered that isn't remembered yet.
         if let Some(record) = record {
             record.lock().unwrap().extend_from_slice(&buffer[..count]);
+        }
+        if count == 0 || to.write_all(&buffer[..count]).is_err() {
+            break;
         }
     }
     let _ = to.shutdown(std::net::Shutdown::Write);
@@ -67,7 +68,9 @@ fn without_own_words(heard: &[u8]) -> Vec<u8> {
     while let Ok(Scan::Complete { len }) = scanner.scan(rest, &Limits::DEFAULT) {
         let request = scanner.request(rest);
         let words: Vec<_> = request.iter().collect();
-        let is_login = words[0] == b"HELLO" && words.contains(&b"SETNAME".as_slice());
+        // A client's own HELLO is never passed on; this is how Redwall changes the protocol of a connection.
+        let is_login =
+            words[0] == b"HELLO" && (words.len() == 2 || words.contains(&b"SETNAME".as_slice()));
         if !is_login && words != [b"PING"] {
             kept.extend_from_slice(&rest[..len]);
         }

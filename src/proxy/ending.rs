@@ -1,0 +1,82 @@
+//! How a connection comes to its end: when it may go, and what is still done before it does.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use super::connection::{Connection, End, Phase};
+use crate::telemetry::CloseReason;
+
+/// How long a closing connection waits for its peers to take what is left, twice.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+impl Connection {
+    /// A connection that is ending ends when every reply has come and gone. One whose client has left ends when what it
+    /// sent is carried out and answered, but doesn't wait in a blocking command: what that would take from a list is
+    /// nobody's.
+    pub(super) fn end_if_done(&mut self) -> Result<(), End> {
+        let all_gone = self.session.outstanding() == (0, 0) && self.client.unsent() == 0;
+        match self.phase {
+            Phase::Ending(reason) if all_gone => return Err(End(reason)),
+            Phase::Ending(_) | Phase::Requests | Phase::Streaming(_) | Phase::ReadingAway => {}
+        }
+        if self.client_has_left && !self.has_work_left() {
+            self.lane.close();
+            return Err(End(CloseReason::Client));
+        }
+        Ok(())
+    }
+
+    /// Whether something of what the client has sent is still under way, and will come to an end by itself.
+    fn has_work_left(&self) -> bool {
+        let blocked = self.session.outstanding().0 > 0 && self.reply_deadline().is_none();
+        let cut_off = matches!(self.phase, Phase::Streaming(_));
+        let waits_for_lane = self.waiting.is_some() && self.lane.is_connecting();
+        !blocked
+            && !cut_off
+            && (waits_for_lane || self.reply_deadline().is_some() || self.client.unsent() > 0)
+    }
+
+    /// One that is idle begins to end when Redwall drains or its keys are worn out.
+    pub(super) fn end_if_due(&mut self) -> Result<(), End> {
+        if !matches!(self.phase, Phase::Requests) || !self.session.is_idle() {
+            return Ok(());
+        }
+        if self.lane.is_worn_out() {
+            // The next request gets a new one.
+            self.lane.close();
+        }
+        if self.input.is_empty() {
+            if self.worker.is_draining() {
+                self.phase = Phase::Ending(CloseReason::Drained);
+            } else if self.client.tls().is_some_and(|tls| tls.is_worn_out()) {
+                self.phase = Phase::Ending(CloseReason::WornOut);
+            }
+        }
+        self.end_if_done()
+    }
+
+    /// Says goodbye: flushes what is left for the backend and for the client, as far as that takes no waiting time.
+    pub(super) async fn finish(mut self) {
+        if self.lane.unsent() == 0 {
+            self.lane.close();
+        }
+        let flushed = std::future::poll_fn(|context| {
+            let lane = self.lane.poll_flush(context).map(|_| ());
+            let client = self.client.poll_flush(context).map(|_| ());
+            if lane.is_ready() && client.is_ready() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        // The peers have had their time; what they don't take now is lost with the connection.
+        let _ = tokio::time::timeout(GOODBYE, flushed).await;
+        self.lane.close();
+        self.client.say_goodbye();
+        let _ = tokio::time::timeout(GOODBYE, async {
+            let _ = std::future::poll_fn(|context| self.client.poll_flush(context)).await;
+            self.client.linger().await;
+        })
+        .await;
+    }
+}
