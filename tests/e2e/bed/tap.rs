@@ -48,11 +48,12 @@ impl Tap {
 fn pass(mut from: UnixStream, mut to: UnixStream, record: Option<&Mutex<Vec<u8>>>) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer) {
-        if count == 0 || to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
+        // Before it is passed on: an answer to it must not come sooner than the record.
         if let Some(record) = record {
             record.lock().unwrap().extend_from_slice(&buffer[..count]);
+        }
+        if count == 0 || to.write_all(&buffer[..count]).is_err() {
+            break;
         }
     }
     let _ = to.shutdown(std::net::Shutdown::Write);
