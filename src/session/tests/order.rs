@@ -7,8 +7,12 @@ use super::model::{Model, Nesting, Rights};
 use super::*;
 use crate::resp::{RequestScanner, Scan};
 
-/// The requests that a pipeline is made of; `#` stands for the request's number.
-const REQUESTS: [&str; 30] = [
+/// The requests that a pipeline is made of, some in groups that are rarely thrown together; `#` stands for a number.
+const REQUESTS: [&str; 34] = [
+    "MULTI;SELECT 3;EXEC;SELECT 0;GET a:#",
+    "MULTI;GET a:failing;SELECT 99;EXEC;SELECT 99;GET a:#",
+    "HELLO 3;SUBSCRIBE a:c;LRANGE a:# 0 -1;HELLO 2;PING",
+    "WATCH a:changing;MULTI;SELECT 3;EXEC;GET a:#",
     "GET a:#",
     "GET a:#",
     "GET a:#",
@@ -49,6 +53,7 @@ fn requests(choices: &[usize]) -> Vec<String> {
     let numbered = choices.iter().enumerate();
     numbered
         .map(|(number, choice)| all[choice % all.len()].replace('#', &number.to_string()))
+        .flat_map(|group| group.split(';').map(str::to_owned).collect::<Vec<_>>())
         .collect()
 }
 
@@ -197,7 +202,7 @@ proptest! {
         let requests = requests(&choices);
         let expected = direct(&requests, nesting);
         let mut through = Through::new(&requests, nesting);
-        let rest = [0_u8, 3, 7].into_iter().cycle().take(400);
+        let rest = [0_u8, 3, 7].into_iter().cycle().take(2_000);
         for choice in steps.into_iter().chain(rest) {
             if let Err(fault) = through.step(choice) {
                 prop_assert_eq!(fault, PairingFault::OutOfStep);
