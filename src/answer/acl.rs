@@ -3,6 +3,9 @@
 use crate::command::{self, Categories};
 use crate::resp::encode;
 
+/// Most bytes of an unknown name that the error text repeats.
+const REPEATED: usize = 128;
+
 /// Writes the names of all categories, or those of the commands that `category` grants.
 pub fn cat(out: &mut Vec<u8>, category: Option<&[u8]>) {
     let Some(name) = category else {
@@ -13,7 +16,8 @@ pub fn cat(out: &mut Vec<u8>, category: Option<&[u8]>) {
         return;
     };
     let Some(category) = Categories::parse(name) else {
-        encode::error(out, "ERR Unknown category name");
+        let shown = &name[..name.len().min(REPEATED)];
+        encode::error(out, [b"ERR Unknown category '", shown, b"'"].concat());
         return;
     };
     let names = || {

@@ -180,16 +180,7 @@ impl Lane {
 
     /// Appends a word of Redwall's own.
     pub fn tell(&mut self, internal: &Internal) {
-        match internal {
-            Internal::Protocol {
-                protocol: Protocol::Resp2,
-                ..
-            } => self.append_bytes(b"*2\r\n$5\r\nHELLO\r\n$1\r\n2\r\n"),
-            Internal::Protocol {
-                protocol: Protocol::Resp3,
-                ..
-            } => self.append_bytes(b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"),
-        }
+        self.append_bytes(internal.bytes());
     }
 
     fn append_bytes(&mut self, bytes: &[u8]) {

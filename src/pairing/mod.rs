@@ -2,4 +2,6 @@
 
 pub mod turns;
 
-pub use turns::{Audience, Awaited, Ended, Patience, ReplyEffect, Turns, Whole};
+pub use turns::{
+    Audience, Awaited, Earlier, Ended, Patience, QueuedSelect, ReplyEffect, Turns, Whole,
+};

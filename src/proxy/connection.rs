@@ -144,6 +144,9 @@ impl Connection {
     fn try_turn(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, End> {
         let now = Instant::now();
         self.obey(now)?;
+        if self.is_backend_excused() {
+            self.session.excuse(now);
+        }
         for _ in 0..ROUNDS_A_TURN {
             let mut moved = self.pull_from_lane(context, now)?;
             moved |= self.pull_from_client(context)?;
@@ -202,10 +205,15 @@ impl Connection {
             .iter()
             .find(|database| database.name == self.database.name);
         let database = database.ok_or(End(CloseReason::Revoked))?;
-        if database.admission.admit(self.peer).is_err()
-            || self.session.on_policy(&database.policy) == Standing::Revoked
-        {
-            return Err(End(CloseReason::Revoked));
+        database
+            .admission
+            .admit(self.peer)
+            .map_err(|_| End(CloseReason::Revoked))?;
+        match (self.session.on_policy(&database.policy), &self.phase) {
+            (Standing::Revoked, _) | (Standing::Changed, Phase::Streaming(_)) => {
+                return Err(End(CloseReason::Revoked));
+            }
+            (Standing::Changed | Standing::Unchanged, _) => {}
         }
         self.database = Arc::clone(database);
         self.generation = snapshot.generation;
@@ -213,11 +221,18 @@ impl Connection {
     }
 
     pub(super) fn reply_deadline(&self) -> Option<Instant> {
-        if !self.lane.is_open() {
+        if !self.lane.is_open() || self.is_backend_excused() {
             return None;
         }
         self.session
             .reply_deadline(self.database.limits.request_timeout)
+    }
+
+    /// Whether the backend can't have answered: its replies aren't read, or it waits for the rest of the only request.
+    fn is_backend_excused(&self) -> bool {
+        let streaming = matches!(self.phase, Phase::Streaming(_));
+        self.coming() > self.database.limits.soft_output
+            || (streaming && self.session.outstanding().0 == 1)
     }
 
     fn output_deadline(&self) -> Option<Instant> {
@@ -283,7 +298,7 @@ impl Connection {
             };
             if self
                 .session
-                .route(kind)
+                .route(kind, now)
                 .map_err(|fault| fault.to_string())?
                 == Route::Client
             {

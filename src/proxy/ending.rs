@@ -28,12 +28,12 @@ impl Connection {
 
     /// Whether something of what the client has sent is still under way, and will come to an end by itself.
     fn has_work_left(&self) -> bool {
-        let blocked = self.session.outstanding().0 > 0 && self.reply_deadline().is_none();
         let cut_off = matches!(self.phase, Phase::Streaming(_));
         let waits_for_lane = self.waiting.is_some() && self.lane.is_connecting();
-        !blocked
+        let owed = self.lane.is_open() && self.session.outstanding().0 > 0;
+        !self.session.is_blocked()
             && !cut_off
-            && (waits_for_lane || self.reply_deadline().is_some() || self.client.unsent() > 0)
+            && (waits_for_lane || owed || self.client.unsent() > 0)
     }
 
     /// One that is idle begins to end when Redwall drains or its keys are worn out.

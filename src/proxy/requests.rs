@@ -30,6 +30,9 @@ impl Connection {
         let limits = self.limits();
         match self.scanner.scan(&self.input[*taken..], &limits) {
             Err(fault) => {
+                if let Phase::Streaming(_) = self.phase {
+                    self.session.cut_off();
+                }
                 match fault.redis_text() {
                     Some(text) => self.session.refuse_unavailable(&text, &mut self.out),
                     None => self.out.clear(),
@@ -155,7 +158,7 @@ impl Connection {
             return Ok(Step::Hold);
         }
         match self.session.on_request(request, around, &mut self.out) {
-            Action::Wait if part.is_some() => return Ok(Step::Hold),
+            Action::Incomplete => return Ok(Step::Hold),
             Action::Wait => return Ok(Step::Wait),
             Action::Forward(forward) => {
                 let (protocol, number) = (self.session.protocol(), self.session.database());
@@ -181,6 +184,9 @@ impl Connection {
                     }
                     Err(text) => {
                         self.session.refuse_unavailable(text, &mut self.out);
+                        if part.is_some() {
+                            self.phase = Phase::ReadingAway;
+                        }
                         self.worker.shard.command(row, VerdictLabel::Unavailable);
                     }
                 }
@@ -221,7 +227,7 @@ impl Connection {
                 shard.denial(reason.index());
             }
             Handled::Login { outcome } => self.on_login(outcome, context, now),
-            Handled::Tell(internal) => {
+            Handled::Tell { internal, done } => {
                 if self.lane.is_open() {
                     self.lane.tell(&internal);
                     self.session.told(internal, now);
@@ -231,6 +237,7 @@ impl Connection {
                     self.session.not_told(internal, &mut self.out);
                 }
                 self.on_logged_in(context, now);
+                self.on_handled(*done, context, now);
             }
             Handled::Reset => {
                 self.lane.close();

@@ -25,10 +25,15 @@ pub struct Frame {
     pub(super) count: Option<u64>,
     pub(super) third: Option<i64>,
     pub(super) nested_pushes: u64,
+    /// Bit n: element n is an error.
+    pub(super) errors: u64,
     pub(super) label: Label,
 }
 
 impl Frame {
+    /// Elements of an aggregate of which is known whether they are errors.
+    pub const LOOKED_AT: usize = u64::BITS as usize;
+
     /// A frame of which only the first byte is known.
     pub(super) fn new(first: u8) -> Self {
         Self {
@@ -38,6 +43,7 @@ impl Frame {
             count: None,
             third: None,
             nested_pushes: 0,
+            errors: 0,
             label: Label::default(),
         }
     }
@@ -89,6 +95,12 @@ impl Frame {
     /// The third element of an aggregate, if it is an integer: how many subscriptions are left after SUBSCRIBE and its kin.
     pub fn third(&self) -> Option<i64> {
         self.third
+    }
+
+    /// Whether element `index` of an aggregate is an error, as EXEC answers for a command that failed. Known of the first
+    /// [`Frame::LOOKED_AT`] elements only.
+    pub fn is_error_at(&self, index: usize) -> bool {
+        index < Self::LOOKED_AT && self.errors >> index & 1 == 1
     }
 
     /// Pushes that stand between the elements of this frame, as Redis 7.0 puts invalidations into the reply of EXEC. They don't

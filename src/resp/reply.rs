@@ -205,6 +205,10 @@ impl ReplyScanner {
                 match (self.begun, of) {
                     (1, Type::Bulk | Type::Simple) => Keep::Label,
                     (3, Type::Integer) => Keep::Third,
+                    (begun, Type::Error | Type::BlobError) if begun <= Frame::LOOKED_AT as u64 => {
+                        self.frame.errors |= 1 << (begun - 1);
+                        Keep::Nothing
+                    }
                     _ => Keep::Nothing,
                 }
             }

@@ -1,7 +1,7 @@
 //! CLIENT: name, library and number of the connection are the session's own; the backend never hears of them.
 
 use super::Session;
-use super::request::{Action, Around, Handled};
+use super::action::{Action, Around, Handled};
 use crate::command::Call;
 use crate::resp::{Protocol, encode};
 

@@ -1,7 +1,8 @@
 //! HELLO: protocol, login and name in one request; nothing of it happens unless all of it can.
 
 use super::Session;
-use super::request::{Action, Around, Handled, Internal, LoginOutcome};
+use super::action::{Action, Around, Handled, Internal, LoginOutcome};
+use super::strict;
 use crate::acl::AuthFault;
 use crate::answer::hello::{self, Hello};
 use crate::command::Call;
@@ -24,9 +25,7 @@ impl<'r> Wanted<'r> {
         let Some(version) = request.arg(1) else {
             return Ok(wanted);
         };
-        let version: i64 = std::str::from_utf8(version)
-            .ok()
-            .and_then(|text| text.parse().ok())
+        let version = strict::integer(version)
             .ok_or("ERR Protocol version is not an integer or out of range")?;
         wanted.protocol = Some(match version {
             2 => Protocol::Resp2,
@@ -95,21 +94,22 @@ impl Session {
                 id: self.beginning.id,
             },
         );
+        let done = match wanted.login {
+            Some(_) => Handled::Login {
+                outcome: LoginOutcome::Succeeded,
+            },
+            None => Handled::Answered {
+                row: Some(call.spec.id),
+            },
+        };
         if self.protocol != before {
-            return Action::Handled(Handled::Tell(Internal::Protocol {
-                protocol: self.protocol,
-                answer,
-            }));
+            return Action::Handled(Handled::Tell {
+                internal: Internal::protocol(self.protocol, answer),
+                done: Box::new(done),
+            });
         }
         self.turns.answer(out, |out| out.extend_from_slice(&answer));
-        match wanted.login {
-            Some(_) => Action::Handled(Handled::Login {
-                outcome: LoginOutcome::Succeeded,
-            }),
-            None => Action::Handled(Handled::Answered {
-                row: Some(call.spec.id),
-            }),
-        }
+        Action::Handled(done)
     }
 
     fn hello_without_login<'r>(&mut self, out: &mut Vec<u8>) -> Action<'r> {

@@ -1,13 +1,13 @@
 //! Before login, and AUTH at any time. A failed AUTH changes nothing.
 
 use super::Session;
-use super::request::{Action, Around, Handled, LoginOutcome};
+use super::action::{Action, Around, Handled, LoginOutcome};
 use crate::acl::{self, AuthFault, NoPass, Principal};
 use crate::command::{Call, ClassifyFault};
 use crate::resp::{Request, encode};
 
 /// Redis's text for anything but AUTH, HELLO, QUIT and RESET before login.
-const NO_AUTH: &str = "NOAUTH Authentication required.";
+pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 
 impl Session {
     /// Only AUTH, HELLO, QUIT and RESET are answered before login; even whether a command exists isn't told.
@@ -35,7 +35,7 @@ impl Session {
         }
     }
 
-    pub(super) fn no_auth<'r>(&mut self, out: &mut Vec<u8>) -> Action<'r> {
+    fn no_auth<'r>(&mut self, out: &mut Vec<u8>) -> Action<'r> {
         self.turns.answer(out, |out| encode::error(out, NO_AUTH));
         Action::Handled(Handled::Answered { row: None })
     }

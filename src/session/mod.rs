@@ -2,23 +2,31 @@
 //!
 //! Pure: requests and replies go in, actions and bytes come out. It decides what happens to a request, never how bytes travel.
 
+mod action;
 mod client_command;
+mod exec;
 mod hello;
 mod login;
 mod own_answer;
 mod reply;
 mod request;
+mod strict;
 mod subscriptions;
 mod transaction;
 
-pub use reply::{PairingFault, Route};
-pub use request::{Action, Around, Denied, Forward, Handled, Internal, LoginOutcome, Wire};
+#[cfg(test)]
+mod tests;
 
+pub use action::{Action, Around, Denied, Forward, Handled, Internal, LoginOutcome, Wire};
+pub use reply::{PairingFault, Route};
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::acl::{self, NoPass, Policy, Principal};
+use crate::acl::{self, NoPass, Policy, Principal, Verdict};
+use crate::command;
 use crate::pairing::Turns;
-use crate::resp::{Limits, Protocol, encode};
+use crate::resp::{Limits, OwnedRequest, Protocol, encode};
 use subscriptions::Subscriptions;
 use transaction::Transaction;
 
@@ -41,13 +49,16 @@ pub struct Beginning {
 pub struct Session {
     beginning: Beginning,
     principal: Option<Principal>,
+    /// The protocol that the client has asked for: in which its next request is answered.
     protocol: Protocol,
+    /// The protocol that the backend's next frame is in: it lags behind while a HELLO is outstanding.
+    spoken: Protocol,
     name: Vec<u8>,
     lib_name: Vec<u8>,
     lib_version: Vec<u8>,
     /// The number of the selected database, as the backend last confirmed it.
     database: u32,
-    /// SELECTs whose replies are outstanding.
+    /// SELECTs, and EXECs with SELECTs in them, whose replies are outstanding.
     selecting: u32,
     transaction: Transaction,
     subscriptions: Subscriptions,
@@ -63,6 +74,7 @@ impl Session {
             selecting: 0,
             beginning,
             protocol: Protocol::Resp2,
+            spoken: Protocol::Resp2,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_version: Vec::new(),
@@ -105,16 +117,33 @@ impl Session {
         !matches!(self.transaction, Transaction::None) || !self.subscriptions.is_empty()
     }
 
+    /// Whether the backend may take as long as it likes for a reply, as BLPOP lets it.
+    pub fn is_blocked(&self) -> bool {
+        self.turns.is_blocked()
+    }
+
     /// Replies that the backend owes, and bytes of answers that wait behind them.
     pub fn outstanding(&self) -> (usize, usize) {
         (self.turns.awaited(), self.turns.held())
     }
 
     /// Nothing comes from the backend any more: the oldest request that it owes a reply is answered with `text`, and the
-    /// session ends.
+    /// session ends. A client that has the beginning of a reply is told nothing: it would take it for the rest.
     pub fn give_up(&mut self, text: &str, out: &mut Vec<u8>) {
-        self.turns = Turns::default();
-        encode::error(out, text);
+        let turns = std::mem::take(&mut self.turns);
+        if !turns.is_inside_frame() {
+            encode::error(out, text);
+        }
+    }
+
+    /// The request that was forwarded last was cut off on its way: its reply will never come.
+    pub fn cut_off(&mut self) {
+        self.turns.cut_off();
+    }
+
+    /// It isn't the backend's fault that the oldest request has no reply yet: its time begins anew.
+    pub fn excuse(&mut self, now: Instant) {
+        self.turns.excuse(now);
     }
 
     /// When the backend must have answered the oldest request, given how long it may take.
@@ -122,17 +151,30 @@ impl Session {
         self.turns.deadline(allowed)
     }
 
-    /// The policy has changed: whether this client may still be here. Its rights are looked up again at its next command.
+    /// The policy has changed: whether this client may still be here. Its rights are looked up again at its next command; a
+    /// transaction of commands that were judged by other rights fails, as do those of Redis when EXEC judges them again.
     pub fn on_policy(&mut self, policy: &Policy) -> Standing {
-        let Some(principal) = &self.principal else {
-            return Standing::Stays;
+        let Some(before) = &self.principal else {
+            return Standing::Unchanged;
         };
-        match principal.renewed(policy, self.beginning.certificate_user.as_deref()) {
-            Some(principal) => {
-                self.principal = Some(principal);
-                Standing::Stays
-            }
-            None => Standing::Revoked,
+        let renewed = before.renewed(policy, self.beginning.certificate_user.as_deref());
+        let Some(principal) = renewed else {
+            return Standing::Revoked;
+        };
+        let same = principal.user().has_same_rights(before.user());
+        let user = Arc::clone(principal.user());
+        self.principal = Some(principal);
+        if same {
+            return Standing::Unchanged;
+        }
+        self.transaction.refuse();
+        match self.subscriptions.names().all(|(command, name)| {
+            let request = OwnedRequest::new(&[command.as_bytes(), name]);
+            command::classify(request.as_request())
+                .is_ok_and(|call| matches!(policy.evaluate(&user, call), Verdict::Allow(_)))
+        }) {
+            true => Standing::Changed,
+            false => Standing::Revoked,
         }
     }
 
@@ -140,6 +182,7 @@ impl Session {
     fn reset(&mut self, policy: &Policy) {
         self.principal = at_start(policy, self.beginning.certificate_user.as_deref());
         self.protocol = Protocol::Resp2;
+        self.spoken = Protocol::Resp2;
         self.name.clear();
         self.database = 0;
         self.transaction = Transaction::None;
@@ -161,8 +204,10 @@ fn at_start(policy: &Policy, certificate_user: Option<&str>) -> Option<Principal
 /// Whether a client may stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It may.
-    Stays,
-    /// Its user is gone, switched off, or proved by other means now.
+    /// It may, with the same rights.
+    Unchanged,
+    /// It may, with other rights: what is half-way to the backend was judged by those that it had.
+    Changed,
+    /// Its user is gone, switched off, or proved by other means now, or it listens to what it may no longer hear.
     Revoked,
 }

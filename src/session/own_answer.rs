@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::request::{Action, Around, Handled, selected};
+use super::action::{Action, Around, Handled};
+use super::request::selected;
 use crate::answer;
-use crate::command::{Call, CommandSpec};
-use crate::resp::{Protocol, encode};
+use crate::command::{Call, ClassifyFault, CommandSpec};
+use crate::resp::encode;
 
 impl Session {
     /// Answers a command that is Redwall's own, or says by name that it isn't to be had.
@@ -30,6 +31,10 @@ impl Session {
         }
         let row = Some(call.spec.id);
         match call.spec.name {
+            "ping" if call.request.len() > 2 => {
+                let fault = ClassifyFault::WrongArity { spec: call.spec };
+                self.unknown(fault, call.request, out)
+            }
             "ping" => {
                 self.pong(call, out);
                 Action::Handled(Handled::Answered { row })
@@ -75,7 +80,7 @@ impl Session {
 
     fn pong(&mut self, call: Call<'_>, out: &mut Vec<u8>) {
         let text = call.request.arg(1);
-        let subscribed = self.protocol == Protocol::Resp2 && self.subscriptions.asked_for() > 0;
+        let subscribed = self.is_held_to_subscribing();
         self.turns.answer(out, |out| match (subscribed, text) {
             (true, text) => {
                 encode::array(out, 2);
@@ -132,6 +137,13 @@ impl Session {
                 let user = Arc::clone(principal.user());
                 self.turns
                     .answer(out, |out| encode::bulk(out, user.name().as_bytes()));
+            }
+            _ if call.request.len() > 3 => {
+                return self.refuse(
+                    call,
+                    "ERR unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP.",
+                    out,
+                );
             }
             _ => self
                 .turns

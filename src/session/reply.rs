@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Session;
 use super::subscriptions::{self, Kind};
-use crate::pairing::{Audience, Ended, ReplyEffect, Whole};
+use crate::pairing::{Audience, Earlier, Ended, QueuedSelect, ReplyEffect, Whole};
 use crate::resp::{Frame, FrameKind, Protocol};
 
 /// Where a frame's bytes go.
@@ -43,10 +43,21 @@ impl Session {
     ///
     /// # Errors
     /// [`PairingFault::Surplus`]
-    pub fn route(&self, kind: FrameKind) -> Result<Route, PairingFault> {
+    pub fn route(&mut self, kind: FrameKind, now: Instant) -> Result<Route, PairingFault> {
+        if kind != FrameKind::Push || self.turns.awaited() == 0 {
+            self.turns.excuse(now);
+        }
+        let route = self.route_of(kind)?;
+        if route == Route::Client {
+            self.turns.passes();
+        }
+        Ok(route)
+    }
+
+    fn route_of(&self, kind: FrameKind) -> Result<Route, PairingFault> {
         match kind {
             FrameKind::Push => Ok(Route::Client),
-            // Messages of RESP2 look like replies; while they may come, Redwall itself has nothing outstanding.
+            // Messages of RESP2 look like replies; while they may come, the client itself hears every reply.
             FrameKind::Reply | FrameKind::Attribute if self.expects_resp2_messages() => {
                 Ok(Route::Client)
             }
@@ -69,16 +80,24 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Option<Ended>, PairingFault> {
         match frame.kind() {
-            FrameKind::Attribute => Ok(None),
             FrameKind::Push => match confirmation(frame) {
                 Some(kind) if self.awaits_confirmations() => {
                     self.on_confirmation(kind, frame, now, out)
                 }
-                Some(_) | None => Ok(None),
+                Some(_) | None => Ok(self.on_aside(out)),
             },
-            FrameKind::Reply if self.expects_resp2_messages() && is_message(frame) => Ok(None),
+            FrameKind::Attribute => Ok(self.on_aside(out)),
+            FrameKind::Reply if self.expects_resp2_messages() && is_message(frame) => {
+                Ok(self.on_aside(out))
+            }
             FrameKind::Reply => self.on_reply(frame, now, out),
         }
+    }
+
+    /// A frame has ended that completes no reply.
+    fn on_aside(&mut self, out: &mut Vec<u8>) -> Option<Ended> {
+        self.turns.passed(out);
+        None
     }
 
     fn on_reply(
@@ -121,14 +140,31 @@ impl Session {
                     .filter(|_| !frame.is_error())
                     .unwrap_or(self.database);
             }
-            ReplyEffect::Exec(Some(number)) if !frame.is_error() && !frame.is_null() => {
-                self.database = number
+            ReplyEffect::Exec(Some(select)) => {
+                self.selecting = self.selecting.saturating_sub(1);
+                return self.executed(select, frame);
             }
-            ReplyEffect::Exec(_) => {}
-            ReplyEffect::Confirmations | ReplyEffect::MustSucceed if frame.is_error() => {
+            ReplyEffect::Exec(None) => {}
+            ReplyEffect::Protocol(protocol) if !frame.is_error() => self.spoken = protocol,
+            ReplyEffect::Confirmations | ReplyEffect::MustSucceed | ReplyEffect::Protocol(_)
+                if frame.is_error() =>
+            {
                 return Err(PairingFault::OutOfStep);
             }
-            ReplyEffect::Confirmations | ReplyEffect::MustSucceed => {}
+            ReplyEffect::Confirmations | ReplyEffect::MustSucceed | ReplyEffect::Protocol(_) => {}
+        }
+        Ok(())
+    }
+
+    /// EXEC has answered for a transaction with a SELECT in it.
+    fn executed(&mut self, select: QueuedSelect, frame: &Frame) -> Result<(), PairingFault> {
+        if frame.is_error() || frame.is_null() {
+            return Ok(());
+        }
+        match (frame.is_error_at(select.position), select.earlier) {
+            (false, _) => self.database = select.number,
+            (true, Earlier::None) => {}
+            (true, Earlier::Some) => return Err(PairingFault::OutOfStep),
         }
         Ok(())
     }
@@ -140,7 +176,7 @@ impl Session {
     }
 
     fn expects_resp2_messages(&self) -> bool {
-        self.protocol == Protocol::Resp2 && self.subscriptions.is_confirmed()
+        self.spoken == Protocol::Resp2 && self.subscriptions.is_confirmed()
     }
 }
 

@@ -3,141 +3,18 @@
 use std::time::Instant;
 
 use super::Session;
+use super::action::{Action, Around, Denied, Forward, Handled, Internal, Wire};
+use super::login::NO_AUTH;
+use super::strict;
 use super::subscriptions::{self, Move};
-use super::transaction::{Aborted, Transaction};
-use crate::acl::{Denial, DenialReason, Permit, Policy, Verdict};
-use crate::command::{self, Call, ClassifyFault, CommandId, LaneNeed, flags};
+use super::transaction::Transaction;
+use crate::acl::{DenialReason, Permit, Verdict};
+use crate::command::{self, Call, ClassifyFault, LaneNeed, flags};
 use crate::pairing::{Audience, Awaited, Patience, ReplyEffect};
-use crate::resp::{Protocol, Request, encode};
+use crate::resp::{Frame, Protocol, Request, encode};
 
 /// What a user without all keys gets of INFO: the rest tells of other databases' keys.
 const INFO_WITHOUT_KEYSPACE: &[u8] = b"*3\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$6\r\nmemory\r\n";
-
-/// What surrounds a request: everything that the session doesn't keep itself.
-#[derive(Clone, Copy)]
-pub struct Around<'a> {
-    /// The policy in force.
-    pub policy: &'a Policy,
-    /// The backend's version, as it said when it was last connected; `None` if it never was.
-    pub backend_version: Option<&'a str>,
-    /// Most channels and patterns that one client may be subscribed to: their names are kept in memory.
-    pub max_subscriptions: usize,
-    /// The time.
-    pub now: Instant,
-}
-
-/// What happens to a request.
-#[derive(Debug)]
-pub enum Action<'r> {
-    /// It goes to the backend.
-    Forward(Forward<'r>),
-    /// It has been dealt with.
-    Handled(Handled),
-    /// Nothing has happened. Offer it again when every request before it has its reply, or, if only a part of it was
-    /// offered, when more of it is here.
-    Wait,
-}
-
-/// What was done about a request that isn't forwarded. The client has been told, or will be in its turn.
-#[derive(Debug)]
-pub enum Handled {
-    /// It has been answered.
-    Answered {
-        /// The request's row, if it has one.
-        row: Option<CommandId>,
-    },
-    /// The policy forbids it.
-    Denied(Denied),
-    /// A login was tried.
-    Login {
-        /// Whether it succeeded.
-        outcome: LoginOutcome,
-    },
-    /// Redwall itself tells the backend something, in this turn, if there is a connection to it; else nothing need be told.
-    Tell(Internal),
-    /// The backend connection must go; the session is as at its beginning.
-    Reset,
-    /// The client wants to end.
-    Quit,
-}
-
-/// A request that the policy forbids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// The request's row.
-    pub row: CommandId,
-    /// Why.
-    pub reason: DenialReason,
-}
-
-impl From<Denied> for Action<'_> {
-    fn from(denied: Denied) -> Self {
-        Self::Handled(Handled::Denied(denied))
-    }
-}
-
-/// How a login ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginOutcome {
-    /// The client is somebody now.
-    Succeeded,
-    /// It stays who it was.
-    Failed,
-}
-
-/// A permitted request on its way to the backend. Only a [`Permit`] makes one.
-#[derive(Debug)]
-pub struct Forward<'r> {
-    permit: Permit<'r>,
-    wire: Wire,
-    awaited: Awaited,
-}
-
-/// What the backend is sent for a permitted request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
-    /// The client's own bytes.
-    Verbatim,
-    /// These instead.
-    Instead(&'static [u8]),
-}
-
-/// Something that Redwall tells the backend of its own accord, so that the connection is as the client's session says.
-#[derive(Debug)]
-pub enum Internal {
-    /// HELLO: the client changes the protocol.
-    Protocol {
-        /// The protocol from now on.
-        protocol: Protocol,
-        /// What the client hears when it is done.
-        answer: Vec<u8>,
-    },
-}
-
-impl<'r> Forward<'r> {
-    /// The request's row.
-    pub fn row(&self) -> CommandId {
-        self.permit.call().spec.id
-    }
-
-    /// What sort of connection it needs.
-    pub fn lane(&self) -> LaneNeed {
-        self.permit.call().spec.lane
-    }
-
-    /// The permit: it says under which generation of the policy the request was judged.
-    pub fn permit(&self) -> &Permit<'r> {
-        &self.permit
-    }
-
-    /// The bytes for the backend.
-    pub fn bytes(&self) -> &'r [u8] {
-        match self.wire {
-            Wire::Verbatim => self.permit.call().request.bytes(),
-            Wire::Instead(bytes) => bytes,
-        }
-    }
-}
 
 impl Session {
     /// Decides what happens to `request`: a whole one, or the beginning of one that is large.
@@ -149,6 +26,10 @@ impl Session {
         around: Around<'_>,
         out: &mut Vec<u8>,
     ) -> Action<'r> {
+        if self.turns.is_blocked() {
+            // It may lie behind the blocked command for days, and must be judged by the rights of that day.
+            return Action::Wait;
+        }
         let classified = command::classify(request);
         if self.principal.is_none() {
             return self.before_login(classified, request, around, out);
@@ -158,13 +39,10 @@ impl Session {
             Err(fault) => return self.unknown(fault, request, out),
         };
         if !request.is_whole() && command::may_stream(&call).is_none() {
-            return Action::Wait;
+            return Action::Incomplete;
         }
-        if self.protocol == Protocol::Resp2
-            && self.subscriptions.asked_for() > 0
-            && !is_allowed_while_subscribed(call.spec.name)
-        {
-            return self.refuse_while_subscribed(call, out);
+        if self.is_held_to_subscribing() && !is_allowed_while_subscribed(call.spec.name) {
+            return self.refuse_while_subscribed(call, around, out);
         }
         match call.spec.lane {
             LaneNeed::Redwall => self.answer_own(call, around, out),
@@ -203,9 +81,15 @@ impl Session {
             "multi" => self.transaction.multi(),
             "watch" => self.transaction.watch(),
             "unwatch" => self.transaction.unwatch(),
-            "exec" | "discard" => self.transaction.end(),
+            "exec" | "discard" => {
+                if let ReplyEffect::Exec(Some(_)) = awaited.effect {
+                    self.selecting += 1;
+                }
+                self.transaction.end();
+            }
             "select" => self.selecting(selected(*permit.call())),
             name => {
+                self.transaction.queue(None);
                 if wire == Wire::Verbatim
                     && let Some((kind, direction)) = subscriptions::of_command(name)
                 {
@@ -218,54 +102,73 @@ impl Session {
 
     /// Redwall's own word to the backend is on its way.
     pub fn told(&mut self, internal: Internal, now: Instant) {
-        match internal {
-            Internal::Protocol {
-                protocol: _,
-                answer,
-            } => self.turns.expect(Awaited {
-                frames: 1,
-                audience: Audience::Instead(answer),
-                effect: ReplyEffect::MustSucceed,
-                patience: Patience::Bounded,
-                since: now,
-                row: None,
-            }),
-        }
+        let Internal {
+            bytes: _,
+            answer,
+            effect,
+        } = internal;
+        self.turns.expect(Awaited {
+            frames: 1,
+            audience: Audience::Instead(answer),
+            effect,
+            patience: Patience::Bounded,
+            since: now,
+            row: None,
+        });
     }
 
     /// There was no connection to tell: the client is answered at once.
     pub fn not_told(&mut self, internal: Internal, out: &mut Vec<u8>) {
-        match internal {
-            Internal::Protocol {
-                protocol: _,
-                answer,
-            } => self.turns.answer(out, |out| out.extend_from_slice(&answer)),
-        }
+        self.spoken = self.protocol;
+        self.turns
+            .answer(out, |out| out.extend_from_slice(&internal.answer));
     }
 
-    fn unknown<'r>(
+    /// Whether it may do nothing but join and leave, because in RESP2 messages could be taken for replies.
+    pub(super) fn is_held_to_subscribing(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.subscriptions.asked_for() > 0
+    }
+
+    pub(super) fn unknown<'r>(
         &mut self,
         fault: ClassifyFault,
         request: Request<'r>,
         out: &mut Vec<u8>,
     ) -> Action<'r> {
+        let text = fault.message(&request);
+        if let ClassifyFault::WrongArity { spec } = fault
+            && spec.name == "exec"
+        {
+            return self.abort(&text, Handled::Answered { row: None }, out);
+        }
         self.transaction.refuse();
-        self.turns
-            .answer(out, |out| encode::error(out, fault.message(&request)));
+        self.turns.answer(out, |out| encode::error(out, &text));
         Action::Handled(Handled::Answered { row: None })
     }
 
-    fn refuse_while_subscribed<'r>(&mut self, call: Call<'r>, out: &mut Vec<u8>) -> Action<'r> {
-        self.turns.answer(out, |out| {
-            encode::error(out, format!(
-                    "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-                    call.spec.name
-                ),
-            );
-        });
-        Action::Handled(Handled::Answered {
-            row: Some(call.spec.id),
-        })
+    /// As in Redis the policy is asked first; but not of what is answered to everybody.
+    fn refuse_while_subscribed<'r>(
+        &mut self,
+        call: Call<'r>,
+        around: Around<'_>,
+        out: &mut Vec<u8>,
+    ) -> Action<'r> {
+        if call.spec.lane != LaneNeed::Redwall
+            && let Err((denied, text)) = self.verdict(call, around)
+        {
+            return self.deny(call, denied, &text, out);
+        }
+        let text = format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            call.spec.name
+        );
+        match call.spec.name {
+            "exec" => {
+                let row = Some(call.spec.id);
+                self.abort(text.as_bytes(), Handled::Answered { row }, out)
+            }
+            _ => self.refuse(call, &text, out),
+        }
     }
 
     /// Lets the policy decide, and says what a permitted request needs.
@@ -275,10 +178,26 @@ impl Session {
         around: Around<'_>,
         out: &mut Vec<u8>,
     ) -> Action<'r> {
-        match self.evaluate(call, around, out) {
+        match self.verdict(call, around) {
             Ok(permit) => self.place(permit, around, out),
-            Err(denied) => denied.into(),
+            Err((denied, text)) => self.deny(call, denied, &text, out),
         }
+    }
+
+    /// Tells the client that the policy forbids it. A user that may not run EXEC has its transaction ended all the same.
+    fn deny<'r>(
+        &mut self,
+        call: Call<'r>,
+        denied: Denied,
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Action<'r> {
+        if call.spec.name == "exec" {
+            return self.abort(text, Handled::Denied(denied), out);
+        }
+        self.transaction.refuse();
+        self.turns.answer(out, |out| encode::error(out, text));
+        denied.into()
     }
 
     /// The verdict; a denial has been answered.
@@ -288,33 +207,37 @@ impl Session {
         around: Around<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Permit<'r>, Denied> {
+        self.verdict(call, around).map_err(|(denied, text)| {
+            self.transaction.refuse();
+            self.turns.answer(out, |out| encode::error(out, text));
+            denied
+        })
+    }
+
+    /// The verdict; for a denial also the text that the client must be told.
+    pub(super) fn verdict<'r>(
+        &self,
+        call: Call<'r>,
+        around: Around<'_>,
+    ) -> Result<Permit<'r>, (Denied, Vec<u8>)> {
+        let denied = |reason| Denied {
+            row: call.spec.id,
+            reason,
+        };
         let Some(principal) = &self.principal else {
-            let _ = self.no_auth(out);
-            return Err(Denied {
-                row: call.spec.id,
-                reason: DenialReason::Command,
-            });
+            return Err((denied(DenialReason::Command), NO_AUTH.into()));
         };
         match around.policy.evaluate(principal.user(), call) {
             Verdict::Allow(permit) => Ok(permit),
             Verdict::Deny(denial) => {
                 let text = denial.wire_text(principal.user(), &call).to_string();
-                Err(self.denied(call, denial, &text, out))
+                Err((denied(denial.reason()), text.into()))
             }
         }
     }
 
-    fn denied(&mut self, call: Call<'_>, denial: Denial, text: &str, out: &mut Vec<u8>) -> Denied {
-        self.transaction.refuse();
-        self.turns.answer(out, |out| encode::error(out, text));
-        Denied {
-            row: call.spec.id,
-            reason: denial.reason(),
-        }
-    }
-
     /// Says how a permitted request is forwarded; refuses by name what would put session and backend out of step.
-    fn place<'r>(
+    pub(super) fn place<'r>(
         &mut self,
         permit: Permit<'r>,
         around: Around<'_>,
@@ -326,32 +249,24 @@ impl Session {
             return self.refuse(call, "ERR Command not allowed inside a transaction", out);
         }
         if let Some((_, Move::Join)) = joins
-            && self.subscriptions.asked_for() + call.request.len() - 1 > around.max_subscriptions
+            && let Err(text) = self
+                .subscriptions
+                .has_room(call.request, around.max_subscriptions)
         {
-            let text = format!("ERR more than {} subscriptions", around.max_subscriptions);
+            return self.refuse(call, &text, out);
+        }
+        if call.spec.name == "select" && self.transaction.queued() >= Frame::LOOKED_AT {
+            let text = format!(
+                "ERR SELECT must be one of the first {} commands of a transaction",
+                Frame::LOOKED_AT
+            );
             return self.refuse(call, &text, out);
         }
         let mut wire = Wire::Verbatim;
         let mut audience = Audience::Client;
         let mut effect = ReplyEffect::Nothing;
         match (call.spec.name, self.transaction) {
-            (
-                "exec",
-                Transaction::Queuing {
-                    aborted: Aborted::Yes,
-                    ..
-                },
-            ) => {
-                wire = Wire::Instead(b"*1\r\n$7\r\nDISCARD\r\n");
-                let mut text = Vec::new();
-                encode::error(
-                    &mut text,
-                    "EXECABORT Transaction discarded because of previous errors.",
-                );
-                audience = Audience::Instead(text);
-                effect = ReplyEffect::MustSucceed;
-            }
-            ("exec", Transaction::Queuing { select, .. }) => effect = ReplyEffect::Exec(select),
+            ("exec", _) => (wire, audience, effect) = self.exec_on_the_wire(),
             ("multi", Transaction::None | Transaction::Watching) => {
                 effect = ReplyEffect::MustSucceed
             }
@@ -400,8 +315,8 @@ impl Session {
 
     /// A SELECT was forwarded: its reply is awaited; in a transaction it counts at EXEC.
     fn selecting(&mut self, number: Option<u32>) {
-        match &mut self.transaction {
-            Transaction::Queuing { select, .. } => *select = number.or(*select),
+        match self.transaction {
+            Transaction::Queuing { .. } => self.transaction.queue(number),
             Transaction::None | Transaction::Watching => self.selecting += 1,
         }
     }
@@ -409,7 +324,7 @@ impl Session {
 
 /// The number that a SELECT asks for, if it is one.
 pub(super) fn selected(call: Call<'_>) -> Option<u32> {
-    std::str::from_utf8(call.request.arg(1)?).ok()?.parse().ok()
+    strict::integer(call.request.arg(1)?)?.try_into().ok()
 }
 
 /// A command that may block has no deadline; inside a transaction none blocks.

@@ -35,12 +35,17 @@ pub(super) fn of_command(name: &str) -> Option<(Kind, Move)> {
     })
 }
 
+/// Bytes that a name may have on average, where a client has as many subscriptions as it may.
+const BYTES_OF_A_NAME: usize = 256;
+
 /// What one client listens to.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     channels: HashSet<Vec<u8>>,
     patterns: HashSet<Vec<u8>>,
     shards: HashSet<Vec<u8>>,
+    /// Bytes of all names.
+    bytes: usize,
     /// What the backend's last confirmation counted: channels and patterns, and shard channels.
     confirmed: u64,
     confirmed_shards: u64,
@@ -67,6 +72,32 @@ impl Subscriptions {
         (self.channels.len(), self.patterns.len(), self.shards.len())
     }
 
+    /// Whether a request to join keeps to `most` names, and to a number of bytes of names that follows from it.
+    pub(super) fn has_room(&self, request: Request<'_>, most: usize) -> Result<(), String> {
+        let most_bytes = most.saturating_mul(BYTES_OF_A_NAME);
+        let more_bytes: usize = request.iter().skip(1).map(<[u8]>::len).sum();
+        if self.asked_for() + request.len() - 1 > most {
+            Err(format!("ERR more than {most} subscriptions"))
+        } else if self.bytes.saturating_add(more_bytes) > most_bytes {
+            Err(format!(
+                "ERR more than {most_bytes} bytes of names subscribed to"
+            ))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Each name with the command that subscribes to it.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        [
+            ("subscribe", &self.channels),
+            ("psubscribe", &self.patterns),
+            ("ssubscribe", &self.shards),
+        ]
+        .into_iter()
+        .flat_map(|(command, set)| set.iter().map(move |name| (command, name.as_slice())))
+    }
+
     /// A request to join or leave is forwarded; returns how many confirmations the backend will send.
     pub(super) fn forwarded(&mut self, kind: Kind, direction: Move, request: Request<'_>) -> u32 {
         let set = match kind {
@@ -77,17 +108,23 @@ impl Subscriptions {
         let named = request.iter().skip(1);
         let confirmations = match direction {
             Move::Join => {
-                set.extend(named.map(<[u8]>::to_vec));
+                for name in named {
+                    if set.insert(name.to_vec()) {
+                        self.bytes += name.len();
+                    }
+                }
                 request.len() - 1
             }
             Move::Leave if request.len() == 1 => {
                 let all = set.len();
-                set.clear();
+                self.bytes -= set.drain().map(|name| name.len()).sum::<usize>();
                 all
             }
             Move::Leave => {
                 for name in named {
-                    set.remove(name);
+                    if set.remove(name) {
+                        self.bytes -= name.len();
+                    }
                 }
                 request.len() - 1
             }
@@ -130,6 +167,34 @@ mod tests {
             );
         }
         assert!(subscriptions.is_empty());
+    }
+
+    #[test]
+    fn names_are_bounded_in_number_and_in_bytes_and_leaving_gives_both_back() {
+        let mut subscriptions = Subscriptions::default();
+        let (long, short) = ("x".repeat(500), "y".repeat(13));
+        let join = OwnedRequest::new(&["SUBSCRIBE", &long]);
+        let other = OwnedRequest::new(&["PSUBSCRIBE", &short]);
+        let three = OwnedRequest::new(&["SUBSCRIBE", "a", "b", "c"]);
+        for _ in 0..3 {
+            assert_eq!(subscriptions.has_room(join.as_request(), 2), Ok(()));
+            subscriptions.forwarded(Kind::Channel, Move::Join, join.as_request());
+            assert_eq!(
+                subscriptions.has_room(other.as_request(), 2),
+                Err("ERR more than 512 bytes of names subscribed to".to_owned())
+            );
+            let leave = OwnedRequest::new(&["UNSUBSCRIBE", &long, &long, "z"]);
+            subscriptions.forwarded(Kind::Channel, Move::Leave, leave.as_request());
+            assert_eq!(subscriptions.bytes, 0);
+        }
+        assert_eq!(
+            subscriptions.has_room(three.as_request(), 2),
+            Err("ERR more than 2 subscriptions".to_owned())
+        );
+        subscriptions.forwarded(Kind::Channel, Move::Join, three.as_request());
+        let all = OwnedRequest::new(&["UNSUBSCRIBE"]);
+        subscriptions.forwarded(Kind::Channel, Move::Leave, all.as_request());
+        assert_eq!((subscriptions.bytes, subscriptions.asked_for()), (0, 0));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Where a client is between WATCH, MULTI and EXEC. Known at request time, because the backend answers in order and
 //! Redwall refuses what could make it answer otherwise.
 
+use crate::pairing::{Earlier, QueuedSelect};
+
 /// The state of a client's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transaction {
@@ -12,8 +14,10 @@ pub(super) enum Transaction {
     Queuing {
         /// Whether a queued command was refused, so that EXEC must fail.
         aborted: Aborted,
-        /// The database that a queued SELECT asked for last.
-        select: Option<u32>,
+        /// Commands that the backend has queued, unless it refuses to run any.
+        queued: usize,
+        /// The last SELECT among them.
+        select: Option<QueuedSelect>,
     },
 }
 
@@ -44,8 +48,34 @@ impl Transaction {
         if !self.is_queuing() {
             *self = Self::Queuing {
                 aborted: Aborted::No,
+                queued: 0,
                 select: None,
             };
+        }
+    }
+
+    /// Any other command was forwarded, a SELECT of database `number` perhaps: in a transaction the backend queues it.
+    pub(super) fn queue(&mut self, number: Option<u32>) {
+        if let Self::Queuing { queued, select, .. } = self {
+            if let Some(number) = number {
+                *select = Some(QueuedSelect {
+                    position: *queued,
+                    number,
+                    earlier: match select {
+                        None => Earlier::None,
+                        Some(_) => Earlier::Some,
+                    },
+                });
+            }
+            *queued += 1;
+        }
+    }
+
+    /// Number of commands that the backend has queued.
+    pub(super) fn queued(self) -> usize {
+        match self {
+            Self::Queuing { queued, .. } => queued,
+            Self::None | Self::Watching => 0,
         }
     }
 
@@ -62,8 +92,7 @@ impl Transaction {
     pub(super) fn unwatch(&mut self) {
         match self {
             Self::None | Self::Watching => *self = Self::None,
-            // It is queued like any other command.
-            Self::Queuing { .. } => {}
+            Self::Queuing { .. } => self.queue(None),
         }
     }
 
@@ -105,6 +134,7 @@ mod tests {
                 &[Transaction::multi, Transaction::unwatch],
                 Transaction::Queuing {
                     aborted: Aborted::No,
+                    queued: 1,
                     select: None,
                 },
             ),
@@ -113,6 +143,7 @@ mod tests {
                 &[Transaction::multi, Transaction::refuse, Transaction::multi],
                 Transaction::Queuing {
                     aborted: Aborted::Yes,
+                    queued: 0,
                     select: None,
                 },
             ),

@@ -88,6 +88,18 @@ fn a_backend_that_hangs_is_an_error_in_time_and_nothing_is_sent_twice() {
 }
 
 #[test]
+fn a_reply_of_which_the_end_is_missing_is_not_ended_by_an_error() {
+    let folder = TempDir::new("half");
+    let mut config = Config::new(&mock(&folder, b"$30\r\nhalf"));
+    config.backend_more = "request_timeout = \"300ms\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.send(&["GET", "app:k"]);
+    client.send(&["PING"]);
+    assert_eq!(client.until_closed(), "$30\r\nhalf");
+}
+
+#[test]
 fn a_backend_in_cluster_mode_is_refused_with_a_text_that_says_so() {
     let backend = Backend::start_as(
         crate::bed::Server::Redis70,

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::time::Duration;
 
 use crate::bed::{Backend, Client, Config, Redwall, wait_until};
 
@@ -187,4 +188,70 @@ fn a_client_that_never_reads_is_closed_and_others_do_not_notice() {
             == 1.0
     });
     let _ = glutton.socket().write(&[]);
+}
+
+#[test]
+fn a_large_value_that_the_budget_refuses_is_refused_once_however_it_arrives() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "max_uploads = \"1MiB\"\nmax_request = \"2MiB\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.send_raw(&set_head("app:a", 4 << 20));
+    assert!(
+        client
+            .text()
+            .starts_with("-ERR too many bytes of large values")
+    );
+    for _ in 0..4 {
+        client.send_raw(&vec![b'v'; 1 << 20]);
+        assert!(client.is_silent(Duration::from_millis(50)));
+    }
+    client.send_raw(b"\r\n");
+    assert_eq!(client.ask(&["EXISTS", "app:a"]), ":0\r\n");
+}
+
+#[test]
+fn a_client_that_uploads_slowly_is_not_taken_for_a_slow_backend() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"300ms\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.send_raw(&set_head("app:a", 2 << 20));
+    for _ in 0..4 {
+        client.send_raw(&vec![b'v'; 512 << 10]);
+        assert!(client.is_silent(Duration::from_millis(200)));
+    }
+    client.send_raw(b"\r\n");
+    assert_eq!(client.text(), "+OK\r\n");
+}
+
+#[test]
+fn a_client_that_reads_slowly_is_not_taken_for_a_slow_backend() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"300ms\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let len = 32 << 20;
+    assert_eq!(client.ask(&["SET", "app:k", &"v".repeat(len)]), "+OK\r\n");
+    client.send(&["GET", "app:k"]);
+    std::thread::sleep(Duration::from_millis(900));
+    assert_eq!(client.frame().len(), len + 13);
+    assert_eq!(client.ask(&["PING"]), "+PONG\r\n");
+}
+
+#[test]
+fn bytes_that_are_no_resp_inside_a_large_value_are_told_at_once() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.send(&["PING"]);
+    client.send_raw(&set_head("app:a", 2 << 20));
+    client.send_raw(&vec![b'v'; 2 << 20]);
+    client.send_raw(b"xx");
+    let heard = client.until_closed();
+    assert!(heard.starts_with("+PONG\r\n-ERR Protocol error"), "{heard}");
+    assert_eq!(backend.admin(&["EXISTS", "app:a"]), ":0\r\n");
 }

@@ -75,6 +75,56 @@ fn a_subscriber_in_resp3_goes_on_with_commands_between_its_messages() {
 }
 
 #[test]
+fn a_subscriber_may_change_its_protocol_and_back() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut subscriber = Client::login(redwall.address, "app", "app");
+    let mut publisher = Client::login(redwall.address, "app", "app");
+    subscriber.hello(3);
+    subscriber.ask(&["SUBSCRIBE", "app:a"]);
+    assert!(subscriber.hello(2).starts_with("*14\r\n$6\r\nserver"));
+    assert_eq!(publisher.ask(&["PUBLISH", "app:a", "x"]), ":1\r\n");
+    assert_eq!(
+        subscriber.text(),
+        "*3\r\n$7\r\nmessage\r\n$5\r\napp:a\r\n$1\r\nx\r\n"
+    );
+    subscriber.send(&["UNSUBSCRIBE"]);
+    subscriber.send(&["HELLO", "3"]);
+    subscriber.send(&["GET", "app:none"]);
+    assert!(subscriber.text().starts_with("*3\r\n$11\r\nunsubscribe"));
+    assert!(subscriber.text().starts_with("%7\r\n$6\r\nserver"));
+    assert_eq!(subscriber.text(), "_\r\n");
+}
+
+#[test]
+fn what_redwall_answers_itself_never_stands_inside_a_message() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut subscriber = Client::login(redwall.address, "app", "app");
+    let mut publisher = Client::login(redwall.address, "app", "app");
+    subscriber.hello(3);
+    subscriber.ask(&["SUBSCRIBE", "app:a"]);
+    let text = "m".repeat(8 << 20);
+    publisher.send(&["PUBLISH", "app:a", &text]);
+    for _ in 0..200 {
+        subscriber.send(&["PING"]);
+    }
+    let mut pongs = 0;
+    let mut messages = 0;
+    while pongs < 200 || messages < 1 {
+        let frame = subscriber.frame();
+        match frame.first() {
+            Some(b'+') => pongs += 1,
+            _ => {
+                assert_eq!(frame.len(), text.len() + 40);
+                assert!(!frame.contains(&b'+'));
+                messages += 1;
+            }
+        }
+    }
+}
+
+#[test]
 fn a_pattern_is_granted_only_with_the_very_text_of_a_rule() {
     let backend = Backend::start();
     let redwall = Config::new(&backend.url()).start();

@@ -72,6 +72,57 @@ fn a_watched_key_that_changes_makes_exec_null() {
 }
 
 #[test]
+fn an_exec_that_is_refused_ends_the_transaction() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["MULTI"]), "+OK\r\n");
+    assert_eq!(client.ask(&["SET", "app:a", "1"]), "+QUEUED\r\n");
+    assert_eq!(
+        client.ask(&["EXEC", "x"]),
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"
+    );
+    assert_eq!(client.ask(&["GET", "app:a"]), "$-1\r\n");
+    assert_eq!(client.ask(&["EXEC"]), "-ERR EXEC without MULTI\r\n");
+}
+
+#[test]
+fn a_select_behind_a_transaction_that_selects_is_the_backend_s_to_answer() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "root", "root");
+    for words in [
+        ["MULTI"].as_slice(),
+        &["SELECT", "4"],
+        &["EXEC"],
+        &["SELECT", "0"],
+        &["SET", "k", "zero"],
+        &["MULTI"],
+        &["SELECT", "99"],
+        &["EXEC"],
+        &["SELECT", "99"],
+        &["GET", "k"],
+    ] {
+        client.send(words);
+    }
+    for expected in [
+        "+OK\r\n",
+        "+QUEUED\r\n",
+        "*1\r\n+OK\r\n",
+        "+OK\r\n",
+        "+OK\r\n",
+        "+OK\r\n",
+        "+QUEUED\r\n",
+        "*1\r\n-ERR DB index is out of range\r\n",
+        "-ERR DB index is out of range\r\n",
+        "$4\r\nzero\r\n",
+    ] {
+        assert_eq!(client.text(), expected);
+    }
+    assert!(client.ask(&["CLIENT", "INFO"]).contains(" db=0 "));
+}
+
+#[test]
 fn a_select_in_a_transaction_counts_when_it_has_run() {
     let backend = Backend::start();
     let redwall = Config::new(&backend.url()).start();
