@@ -93,6 +93,27 @@ fn check_says_in_words_who_may_reach_what_from_where() {
 }
 
 #[test]
+fn check_names_the_users_of_an_acl_file_without_their_passwords() {
+    let folder = TempDir::new("cli-acl");
+    let users = "user zoe on >hunter2 +get ~z:* (+set ~w:*)\nuser default off\n";
+    let file = folder.write("users.acl", users);
+    let with_file = format!(
+        "{}\n[database.acl]\naclfile = \"{}\"\n",
+        sound(),
+        file.display()
+    );
+    let (output, said) = run_with(&with_file, &["check"]);
+    assert!(output.status.success(), "{said}");
+    for line in [
+        "  user zoe proves a password; has the rules +get ~z:*, or +set ~w:*\n",
+        "  user default is switched off\n",
+    ] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+    assert!(!said.contains("hunter2") && !said.contains('#'), "{said}");
+}
+
+#[test]
 fn the_printed_configuration_is_a_configuration_and_hides_secrets() {
     let (output, printed) = run_with(&sound(), &["check", "--print-config"]);
     assert!(output.status.success());
