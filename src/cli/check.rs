@@ -8,7 +8,11 @@ use super::{ConfigArg, refuse, say};
 use crate::config::file_user_in_words;
 use crate::load::{self, Loaded};
 
-/// What to check, and what to print.
+/// Says what is wrong with a configuration, all at once, or in words what it lets whom do.
+///
+/// Reads every file that the configuration names, and connects to nothing. Each fault is a line `file:line:column: error: what,
+/// expected what`. A sound configuration is told in words: who may reach which database from where, how users prove who they are,
+/// and what they may do; then what is unwise in it. Exit codes: 0 sound, 78 faulty, 1 a file is missing or can't be read.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     #[command(flatten)]

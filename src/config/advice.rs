@@ -8,8 +8,8 @@ use super::role::RoleNames;
 use super::{BackendAddress, Config, Database, User};
 use crate::acl::{Enabled, RoleRules};
 
-/// Built-in roles whose rules grant scripts, which are for users of `full-access` only as long as a script can't be kept to
-/// its user's keys.
+/// Built-in roles whose rules name scripts, which nobody but full users may run as long as a script can't be kept to its
+/// user's keys.
 const ROLES_WITH_SCRIPTS: [&str; 2] = ["read-write", "queue-worker"];
 
 /// A place and what there is to say of it.
@@ -103,7 +103,7 @@ impl User {
             .find(|role| names.contains(role))?;
         let name = &self.name.value;
         let text = format!(
-            "user {name} has the role {role}, but may not run its scripts and functions: they are for users of full-access only"
+            "user {name} has the role {role}, but may not run its scripts and functions: they need +@all ~* &*, as full-access has"
         );
         Some((self.name.at, text))
     }

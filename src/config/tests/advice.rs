@@ -17,7 +17,7 @@ fn warnings(from: &str, to: &str) -> Vec<String> {
 const ROLES: &str = r#"roles = ["read-write"]"#;
 const URL: &str = r#"url = "unix:///run/redis/redis.sock""#;
 const NO_SCRIPTS: &str = "14:17: user app has the role read-write, but may not run its scripts and functions: \
-                          they are for users of full-access only";
+                          they need +@all ~* &*, as full-access has";
 
 #[test]
 fn scripts_of_a_built_in_role_are_said_to_be_refused() {
