@@ -47,11 +47,18 @@ pub fn load(file: &Path, generation: u64) -> Result<Loaded, Vec<LoadFault>> {
                 generation,
                 databases,
             },
-            notes: [config.warnings(), of_files].concat(),
+            notes: in_order([config.warnings(), of_files].concat()),
             config,
         }),
         Some(_) | None => Err(faults),
     }
+}
+
+/// Notes in the order of their files, each once.
+fn in_order(mut notes: Vec<Note>) -> Vec<Note> {
+    notes.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
+    notes.dedup();
+    notes
 }
 
 impl Files {

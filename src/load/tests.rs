@@ -286,8 +286,8 @@ fn what_is_unwise_in_files_is_told_once_a_user_and_needs_no_backend() {
     let expected = [
         "r.toml:1:1: warning: nobody may connect to database a: `allow` is empty",
         "users.acl:1:14: warning: has no effect: the backend sees Redwall's own user, not this one",
-        "users.acl:3:17: warning: `default` with `nopass`, as servers come, is read as `off`",
         "users.acl:2:1: warning: user b is on, but has no password: it can't log in",
+        "users.acl:3:17: warning: `default` with `nopass`, as servers come, is read as `off`",
     ];
     assert_eq!(told, expected);
 }
