@@ -1,6 +1,8 @@
 //! Who may do what: all users of one database, compiled, immutable, with a generation.
 
+use super::explain::SelectorName;
 use super::password::PasswordHash;
+use super::rule::RightRule;
 use super::selector::Selector;
 use super::source::Identity;
 use super::user::{Enabled, NoPass, Operator, Proofs};
@@ -103,6 +105,14 @@ impl User {
     /// Whether operator rows are forwarded for it.
     pub fn operator(&self) -> Operator {
         self.operator
+    }
+
+    /// What each of its selectors is called, and the rules that it is made of; passwords aren't among them.
+    pub fn rules(&self) -> impl Iterator<Item = (&SelectorName, Vec<&RightRule>)> {
+        self.origins.iter().map(|origin| {
+            let rules = origin.rules.iter().map(|placed| &placed.rule);
+            (&origin.name, rules.collect())
+        })
     }
 
     /// Whether it may read every key: what the whole of INFO tells of is no secret to it.

@@ -176,6 +176,15 @@ impl RoleRules {
         Ok(())
     }
 
+    /// Whether a pattern goes on with a wildcard right after the variable, so that `app` reaches what is `app2`'s.
+    pub fn is_open_after_prefix(&self) -> bool {
+        let open = |piece: &Piece| match piece.content {
+            Content::Literal(_) => false,
+            Content::Prefix { followed_by } => matches!(followed_by, Some('*' | '?' | '[')),
+        };
+        self.pieces.iter().any(open)
+    }
+
     /// Whether the rules differ from user to user.
     pub fn has_variable(&self) -> bool {
         self.pieces

@@ -84,6 +84,19 @@ pub struct CertificateMapping {
     pub ca: Option<String>,
 }
 
+impl CertificateMapping {
+    /// Whether some certificate could prove `user` by this rule.
+    pub fn may_prove(&self, user: &str) -> bool {
+        match &self.pattern {
+            Pattern::Exact {
+                value: _,
+                user: own,
+            } => own == user,
+            Pattern::Template { prefix: _, suffix } => fits(self.field, suffix, user),
+        }
+    }
+}
+
 /// One name as it stands in a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -277,9 +290,7 @@ fn user<'a>(mapping: &'a CertificateMapping, name: &'a str) -> Option<&'a str> {
             let (head, rest) = name.split_at_checked(prefix.len())?;
             let (user, tail) = rest.split_at_checked(middle)?;
             let framed = same(mapping.field, prefix, head) && same(mapping.field, suffix, tail);
-            let next = suffix.chars().next();
-            let sound = is_one_segment(mapping.field, user) && !user.contains(|c| Some(c) == next);
-            (framed && sound).then_some(user)
+            (framed && fits(mapping.field, suffix, user)).then_some(user)
         }
     }
 }
@@ -292,16 +303,19 @@ fn same(field: NameField, a: &str, b: &str) -> bool {
     }
 }
 
-/// Whether `user` may be what a template's `{user}` stands for: made of `A-Za-z0-9._@-`, and without what ends a segment of
-/// that kind of name, so that `{user}.corp` takes no subdomain and `{user}@corp` no second `@`.
-fn is_one_segment(field: NameField, user: &str) -> bool {
+/// Whether `user` may be what a template's `{user}` stands for: made of `A-Za-z0-9._@-`, without the character that follows
+/// it, and without what ends a segment of that kind of name, so that `{user}.corp` takes no subdomain and `{user}@corp` no
+/// second `@`.
+fn fits(field: NameField, suffix: &str, user: &str) -> bool {
     let end = match field {
         NameField::Cn => None,
         NameField::SanDns => Some('.'),
         NameField::SanUri | NameField::SanEmail => Some('@'),
     };
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._@-".contains(c);
-    !user.is_empty() && user.chars().all(|c| allowed(c) && Some(c) != end)
+    let next = suffix.chars().next();
+    let taken = |c: char| c.is_ascii_alphanumeric() || "._@-".contains(c);
+    let allowed = |c: char| taken(c) && Some(c) != end && Some(c) != next;
+    !user.is_empty() && user.chars().all(allowed)
 }
 
 fn common_name_may_count(

@@ -46,7 +46,6 @@ pub struct ConfigArg {
 enum Command {
     /// Serves clients until SIGTERM or SIGINT; a second one ends it at once.
     Run(ConfigArg),
-    /// Says what is wrong with a configuration, all at once, or in words what it lets whom do.
     Check(check::CheckArgs),
     /// Makes development certificates.
     Certs(certs::CertsArgs),

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use super::{ConfigArg, complain, refuse};
 use crate::app::{self, Process};
-use crate::config::{Config, Workers};
-use crate::load::{self, Remark};
-use crate::snapshot::{BackendAddress, Snapshot};
+use crate::config::{Config, Severity, Workers};
+use crate::load;
+use crate::snapshot::Snapshot;
 use crate::telemetry::log;
 
 /// Runs the subcommand until a signal ends it.
@@ -19,13 +19,10 @@ pub fn run(args: &ConfigArg) -> ExitCode {
         complain(&format!("error: the log can't be opened: {error}"));
         return ExitCode::FAILURE;
     }
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
-    for remark in &loaded.remarks {
-        match remark {
-            Remark::Warning(text) => tracing::warn!("{text}"),
-            Remark::Information(text) => tracing::debug!("{text}"),
+    for note in &loaded.notes {
+        match note.severity {
+            Severity::Warning => tracing::warn!("{note}"),
+            Severity::Info => tracing::debug!("{note}"),
         }
     }
     let process = process(&loaded.config, &loaded.snapshot);
@@ -58,18 +55,9 @@ fn process(config: &Config, snapshot: &Snapshot) -> Process {
 /// As many workers as there are cores, less one where a backend needs a core of this machine.
 fn automatic_workers(snapshot: &Snapshot) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let shares = |address: &BackendAddress| match address {
-        BackendAddress::Unix(_) => true,
-        BackendAddress::Tcp { host, .. } => {
-            host == "localhost"
-                || host
-                    .parse()
-                    .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        }
-    };
     let backend_here = snapshot
         .databases
         .iter()
-        .any(|database| shares(&database.backend.address));
+        .any(|database| database.backend.address.is_on_this_machine());
     (cores - usize::from(backend_here && cores > 1)).max(1)
 }

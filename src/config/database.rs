@@ -1,5 +1,6 @@
 //! `[[database]]`: a named endpoint with its own listeners, admission, TLS, users and backend.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::role::RoleNames;
 use super::tls::Tls;
 use super::user::{Surroundings, Templates, User, nopass_rule};
 use crate::acl::aclfile::NoPassRule;
-use crate::admission::certificate::CertificateMapping;
+use crate::admission::certificate::{CertificateMapping, NameField};
 use crate::admission::slots::SlotLimits;
 
 pub(crate) const DATABASE: Section = Section {
@@ -252,6 +253,7 @@ impl Users {
         };
         let (users, templates): (Vec<User>, _) = (users?, templates?);
         let acl = acl?;
+        provable(table, &users, &templates)?;
         if users.is_empty() && acl.aclfile.is_none() {
             let what = "the database has no users, so nobody can log in";
             table.fault(
@@ -267,6 +269,32 @@ impl Users {
             users,
         })
     }
+}
+
+/// Refuses users whom no certificate can prove though one must: no template takes such a name, or another user has the very
+/// same certificate.
+fn provable(table: &Table<'_>, users: &[User], templates: &[CertificateMapping]) -> Option<()> {
+    let mut sound = Some(());
+    let mut owners: HashMap<(NameField, String, Option<String>), &str> = HashMap::new();
+    for user in users {
+        let name = user.name.value.as_str();
+        let mut rules = user.certificates.iter().chain(templates);
+        if user.require.need_certificate() && !rules.any(|rule| rule.may_prove(name)) {
+            let what = "a certificate is required, but no template can yield this user's name";
+            let expected = "`certificates`, or a name of the characters that a template takes";
+            table.fault(user.name.at, what, expected);
+            sound = None;
+        }
+        for CertificateMapping { field, pattern, ca } in &user.certificates {
+            let key = (*field, pattern.to_string(), ca.clone());
+            if owners.insert(key, name).is_some_and(|owner| owner != name) {
+                let what = "a certificate of this user proves an earlier user too, so that it would prove neither";
+                table.fault(user.name.at, what, "a certificate for one user only");
+                sound = None;
+            }
+        }
+    }
+    sound
 }
 
 /// The databases of the file, with names of their own.

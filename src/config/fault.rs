@@ -23,7 +23,7 @@ pub struct Fault {
 
 /// Takes a text that says what is wrong and what was expected, as the `acl` room's do, apart into the two.
 pub(crate) fn what_and_expected(text: &str) -> (&str, &str) {
-    let split = [", expected ", "; expected "];
+    let split = [", expected ", "; expected ", ", want ", ": want "];
     let parts = split.into_iter().find_map(|split| text.split_once(split));
     parts.unwrap_or((text, "otherwise"))
 }

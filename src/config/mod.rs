@@ -5,6 +5,7 @@
 
 mod acl_source;
 mod admission;
+mod advice;
 mod backend;
 mod backend_url;
 mod certificate_name;
@@ -15,6 +16,7 @@ mod fault;
 mod limits;
 mod name;
 mod network;
+mod note;
 mod overlap;
 mod position;
 mod print;
@@ -41,6 +43,7 @@ pub use fault::Fault;
 pub use limits::{CONNECTIONS, Limits};
 pub use name::{Name, UserName};
 pub use network::is_loopback;
+pub use note::{Note, Severity};
 pub use position::{At, Placed};
 pub use reference::{FileRef, PasswordSource, Secret, SecretSource};
 pub use role::Role;
@@ -49,6 +52,7 @@ pub use server::{Log, LogFormat, LogLevel, Server, Status, Workers};
 pub use tls::{CertificatePair, ClientCa, ClientCertificates, Tls, TlsVersion};
 pub use units::ByteSize;
 pub use user::User;
+pub use words::file_user_in_words;
 
 use document::{Document, Section, Table, Value};
 use role::RoleNames;

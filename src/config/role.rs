@@ -92,6 +92,11 @@ impl RoleNames {
         Self(known)
     }
 
+    /// The roles of a file that is sound.
+    pub(crate) fn of(roles: &[Role]) -> Self {
+        Self::new(&[], roles)
+    }
+
     /// Refuses names that no role has.
     pub(crate) fn refuse_unknown(&self, table: &Table<'_>, names: &[Placed<Name>]) -> Option<()> {
         let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
@@ -113,7 +118,7 @@ impl RoleNames {
 
     /// The rules of `roles` and of those that they inherit; `None` for those of a faulty role.
     pub(crate) fn rules_of(&self, roles: &[Placed<Name>]) -> Vec<Option<&RoleRules>> {
-        let reached = self.reached_from(roles).into_iter();
+        let reached = self.names_of(roles).into_iter();
         let known = reached.filter_map(|role| self.0.get(role));
         known.map(|known| known.rules.as_ref()).collect()
     }
@@ -121,10 +126,11 @@ impl RoleNames {
     /// Whether a role inherits itself in the end.
     pub(crate) fn is_in_cycle(&self, name: &Name) -> bool {
         let known = self.0.get(name.as_str());
-        known.is_some_and(|known| self.reached_from(&known.inherits).contains(name.as_str()))
+        known.is_some_and(|known| self.names_of(&known.inherits).contains(name.as_str()))
     }
 
-    fn reached_from<'a>(&'a self, roles: &'a [Placed<Name>]) -> BTreeSet<&'a str> {
+    /// The names of `roles` and of those that they inherit.
+    pub(crate) fn names_of<'a>(&'a self, roles: &'a [Placed<Name>]) -> BTreeSet<&'a str> {
         let mut reached = BTreeSet::new();
         let mut open: Vec<&str> = roles.iter().map(|role| role.value.as_str()).collect();
         while let Some(role) = open.pop() {

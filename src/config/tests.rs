@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 
+mod advice;
 mod cuts;
 mod faults;
 mod printed;

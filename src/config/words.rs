@@ -1,12 +1,14 @@
 //! The configuration in words: who may reach which database from where, how he proves who he is, and what he may do.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use super::role::RoleNames;
 use super::{
     Admission, BackendAddress, ClientCa, ClientCertificates, Config, Database, FileRef, RuleText,
     Tls, TlsVersion, User,
 };
-use crate::acl::{Enabled, NoPass, Operator, Proofs};
+use crate::acl::{self, BUILT_IN_ROLES, Enabled, NoPass, Operator, Proofs};
 use crate::admission::PrivateOnly;
 use crate::admission::certificate::CertificateMapping;
 
@@ -15,6 +17,31 @@ impl Config {
     pub fn in_words(&self) -> String {
         let databases = self.databases.iter().map(Database::in_words);
         databases.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Config {
+    /// What the roles are made of that users of the configuration have, a line each.
+    pub fn roles_in_words(&self) -> String {
+        let known = RoleNames::of(&self.roles);
+        let users = self.databases.iter().flat_map(|database| &database.users);
+        let used: BTreeSet<&str> = users.flat_map(|user| known.names_of(&user.roles)).collect();
+        let own = self.roles.iter().map(|role| {
+            let mut parts = Vec::new();
+            if !role.rules.is_empty() {
+                parts.push(joined(role.rules.texts()));
+            }
+            if !role.inherits.is_empty() {
+                let inherited = listed(role.inherits.iter().map(|role| &role.value));
+                parts.push(format!("and all of {inherited}"));
+            }
+            (role.name.value.as_str(), parts.join("; "))
+        });
+        let built_in = BUILT_IN_ROLES.map(|(name, rules)| (name, rules.to_owned()));
+        let lines = own.chain(built_in).filter(|(name, _)| used.contains(name));
+        lines
+            .map(|(name, rules)| format!("role {name}: {rules}\n"))
+            .collect()
     }
 }
 
@@ -43,14 +70,14 @@ impl Database {
                 certificate(template)
             ));
         }
-        if let Some(file) = &self.acl.aclfile {
-            say(format!("more users: {}", file.path.display()));
-        }
         if self.acl.allow_nopass {
             say("users may be `nopass`: then anyone who may connect can log in as them".to_owned());
         }
         for user in &self.users {
             say(user.in_words());
+        }
+        if let Some(file) = &self.acl.aclfile {
+            say(format!("more users are those of {}", file.path.display()));
         }
         lines.push(String::new());
         lines.join("\n")
@@ -164,7 +191,7 @@ impl User {
             NoPass::No => "a password".to_owned(),
         };
         let certificate = match self.certificates.is_empty() {
-            true => "a certificate that a template maps to the user".to_owned(),
+            true => TEMPLATE.to_owned(),
             false => {
                 let all = self.certificates.iter().map(certificate);
                 all.collect::<Vec<_>>().join(" or ")
@@ -178,6 +205,39 @@ impl User {
         }
     }
 }
+
+/// How a user of an ACL file proves who it is, and its rules.
+pub fn file_user_in_words(user: &acl::User) -> String {
+    let name = user.name();
+    if user.enabled() == Enabled::Off {
+        return format!("user {name} is switched off");
+    }
+    let password = match (user.nopass(), user.passwords()) {
+        (NoPass::Yes, _) => "nothing (any password is taken)",
+        (NoPass::No, []) => "a password, but has none",
+        (NoPass::No, _) => "a password",
+    };
+    let proof = match user.proofs() {
+        Proofs::Password => password.to_owned(),
+        Proofs::Certificate => TEMPLATE.to_owned(),
+        Proofs::Both => format!("{password}, and {TEMPLATE}"),
+        Proofs::Either => format!("{password}, or {TEMPLATE}"),
+    };
+    let selectors = user.rules().filter(|(_, rules)| !rules.is_empty());
+    let selectors: Vec<String> = selectors
+        .map(|(_, rules)| {
+            let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+            rules.join(" ")
+        })
+        .collect();
+    let rights = match selectors.as_slice() {
+        [] => "may do nothing".to_owned(),
+        selectors => format!("has the rules {}", selectors.join(", or ")),
+    };
+    format!("user {name} proves {proof}; {rights}")
+}
+
+const TEMPLATE: &str = "a certificate that a template maps to the user";
 
 fn version(version: TlsVersion) -> &'static str {
     match version {

@@ -8,10 +8,9 @@ use rustls::pki_types::UnixTime;
 use super::fault::LoadFault;
 use super::files::{Files, read_config};
 use super::tls_check::Ending;
-use super::transport::Remark;
 use crate::acl;
 use crate::admission::Admission;
-use crate::config::{self, Config, Fault};
+use crate::config::{self, Config, Note};
 use crate::snapshot::{
     BackendAddress, BackendTarget, ClientLimits, Database, Listener, Snapshot, Transport,
 };
@@ -23,10 +22,8 @@ pub struct Loaded {
     pub config: Config,
     /// What connections obey.
     pub snapshot: Snapshot,
-    /// What is sound but unwise, with its places.
-    pub warnings: Vec<Fault>,
-    /// What else there is to say.
-    pub remarks: Vec<Remark>,
+    /// What there is to say of it, each at its place.
+    pub notes: Vec<Note>,
 }
 
 /// Loads the configuration `file` and all that it names; `generation` is the snapshot's number.
@@ -43,19 +40,25 @@ pub fn load(file: &Path, generation: u64) -> Result<Loaded, Vec<LoadFault>> {
         .map(|database| files.database(&config, database, generation, now))
         .collect();
     let databases: Option<Vec<_>> = databases.into_iter().collect();
-    let (faults, warnings, remarks) = files.finish();
+    let (faults, of_files) = files.finish();
     match databases {
         Some(databases) if faults.is_empty() => Ok(Loaded {
-            config,
             snapshot: Snapshot {
                 generation,
                 databases,
             },
-            warnings,
-            remarks,
+            notes: in_order([config.warnings(), of_files].concat()),
+            config,
         }),
         Some(_) | None => Err(faults),
     }
+}
+
+/// Notes in the order of their files, each once.
+fn in_order(mut notes: Vec<Note>) -> Vec<Note> {
+    notes.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
+    notes.dedup();
+    notes
 }
 
 impl Files {
@@ -67,6 +70,16 @@ impl Files {
         now: UnixTime,
     ) -> Option<Arc<Database>> {
         let networks = self.networks(&database.admission);
+        if networks
+            .as_ref()
+            .is_some_and(|networks| networks.allow.is_empty())
+        {
+            let name = &database.name.value;
+            self.warn(
+                database.at,
+                format!("nobody may connect to database {name}: `allow` is empty"),
+            );
+        }
         let tls = self.server_tls(database, now);
         let backend_tls = self.backend_tls(database, now);
         let policy: Option<acl::Policy> = self.policy(config, database, generation);

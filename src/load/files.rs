@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::fault::LoadFault;
-use super::transport::Remark;
-use crate::config::{At, Config, Fault, FileRef};
+use crate::config::{At, Config, Fault, FileRef, Note, Severity};
 
 /// Largest file that is read: a revocation list of a million entries is 40 MB.
 const MOST_BYTES: u64 = 256 << 20;
@@ -38,8 +37,7 @@ pub fn read_config(file: &Path) -> Result<Config, Vec<LoadFault>> {
 pub struct Files {
     config: PathBuf,
     faults: Vec<LoadFault>,
-    warnings: Vec<Fault>,
-    remarks: Vec<Remark>,
+    notes: Vec<Note>,
     // Where each PEM file was named, by the name that its faults have.
     pem_places: Vec<(String, At)>,
 }
@@ -50,8 +48,7 @@ impl Files {
         Self {
             config: config.file.clone(),
             faults: Vec::new(),
-            warnings: Vec::new(),
-            remarks: Vec::new(),
+            notes: Vec::new(),
             pem_places: Vec::new(),
         }
     }
@@ -118,20 +115,19 @@ impl Files {
         self.faults.push(LoadFault::Unreadable(fault));
     }
 
-    /// Notes what is sound, but unwise.
-    pub fn warn(&mut self, at: At, what: impl Into<String>, expected: impl Into<String>) {
-        let fault = self.fault(at, what.into(), expected.into());
-        self.warn_of(fault);
+    /// Notes what is sound, but unwise, at a place of the configuration.
+    pub fn warn(&mut self, at: At, text: impl Into<String>) {
+        self.note(Note {
+            file: self.config.clone(),
+            at,
+            severity: Severity::Warning,
+            text: text.into(),
+        });
     }
 
-    /// Notes what is sound, but unwise, in another file.
-    pub fn warn_of(&mut self, warning: Fault) {
-        self.warnings.push(warning);
-    }
-
-    /// Notes what else there is to say.
-    pub(super) fn remark(&mut self, remark: Remark) {
-        self.remarks.push(remark);
+    /// Notes what there is to say.
+    pub fn note(&mut self, note: Note) {
+        self.notes.push(note);
     }
 
     /// Remembers where a PEM file was named.
@@ -152,9 +148,9 @@ impl Files {
             .map(|(_, at)| *at)
     }
 
-    /// The faults, the warnings and the remarks, in the order in which they were found.
-    pub fn finish(self) -> (Vec<LoadFault>, Vec<Fault>, Vec<Remark>) {
-        (self.faults, self.warnings, self.remarks)
+    /// The faults and the notes, in the order in which they were found.
+    pub fn finish(self) -> (Vec<LoadFault>, Vec<Note>) {
+        (self.faults, self.notes)
     }
 
     fn fault(&self, at: At, what: String, expected: String) -> Fault {

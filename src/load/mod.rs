@@ -22,7 +22,6 @@ pub use assemble::{Loaded, load};
 pub use fault::{LoadFault, exit_code};
 pub use files::{Files, read_config};
 pub use networks::Networks;
-pub use transport::Remark;
 
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,9 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::files::Files;
-use crate::acl::aclfile::{self, AclUser};
-use crate::acl::{Policy, PolicyFault, Proofs, RoleSource, UserSource};
-use crate::config::{At, Config, Database, Fault, FileRef, Role, User};
+use crate::acl::aclfile::{self, AclFile, AclFileNote, AclUser};
+use crate::acl::{Enabled, Identity, NoPass, Policy, PolicyFault, Proofs, RoleSource, UserSource};
+use crate::config::{At, Config, Database, Fault, FileRef, Note, Role, Severity, User};
 
 impl Files {
     /// The policy of a database; `None`: faults have been noted.
@@ -66,14 +66,56 @@ impl Files {
                 return None;
             }
         };
-        for note in &parsed.notes {
-            let at = lines.at(note.line, note.column);
-            self.warn_of(Fault::of_text(&path, at, &note.kind.to_string()));
-        }
+        self.tell_of_file(&path, &parsed, &lines);
         self.refuse_twice(database, &path, &parsed.users, &lines)?;
         let proofs = proofs_of_file(database);
+        self.tell_of_locked_out(&path, &parsed.users, proofs, &lines);
         let users = parsed.users.into_iter();
         Some(users.map(|user| user.into_source(proofs)).collect())
+    }
+
+    /// Passes on what there is to say of an ACL file: the same of one user only once.
+    fn tell_of_file(&mut self, path: &Path, parsed: &AclFile, lines: &Lines<'_>) {
+        let mut told = HashSet::new();
+        for AclFileNote { line, column, kind } in &parsed.notes {
+            if told.insert((*line, kind.to_string())) {
+                self.note(Note {
+                    file: path.to_owned(),
+                    at: lines.at(*line, *column),
+                    severity: Severity::Warning,
+                    text: kind.to_string(),
+                });
+            }
+        }
+    }
+
+    /// Warns of users that are on, but have nothing by which to log in.
+    fn tell_of_locked_out(
+        &mut self,
+        path: &Path,
+        users: &[AclUser],
+        proofs: Proofs,
+        lines: &Lines<'_>,
+    ) {
+        for user in users {
+            let Identity {
+                enabled,
+                nopass,
+                passwords,
+            } = &user.identity;
+            let by_password = *nopass == NoPass::Yes || !passwords.is_empty();
+            if *enabled == Enabled::On && !by_password && !proofs.certificate_suffices() {
+                self.note(Note {
+                    file: path.to_owned(),
+                    at: lines.at(user.line, 1),
+                    severity: Severity::Warning,
+                    text: format!(
+                        "user {} is on, but has no password: it can't log in",
+                        user.name
+                    ),
+                });
+            }
+        }
     }
 
     /// Refuses users of the ACL file whom the configuration has too.

@@ -40,8 +40,9 @@ impl Files {
         };
         let Content { mut bytes, mode } = content;
         if mode & TOO_WIDE != 0 {
-            let what = format!("the secret's file has the permissions {mode:04o}");
-            self.warn(file.at, what, "0640 or less");
+            let what =
+                format!("the secret's file has the permissions {mode:04o}, want 0640 or less");
+            self.warn(file.at, what);
         }
         let ends = [&b"\r\n"[..], b"\n"];
         if let Some(end) = ends.into_iter().find(|end| bytes.ends_with(end)) {

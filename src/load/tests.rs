@@ -72,7 +72,7 @@ fn a_missing_file_is_told_at_the_place_that_names_it() {
     let mut files = Files::of(&config);
     assert_eq!(files.networks(&config.databases[0].admission), None);
     assert_eq!(files.password(app_password(&config)), None);
-    let (faults, ..) = files.finish();
+    let (faults, _) = files.finish();
     let expected = [
         "r.toml:6:16: error: the file offices.txt can't be read: No such file or directory (os error 2), \
          expected a file that can be read",
@@ -104,7 +104,7 @@ fn a_secret_is_its_file_without_the_last_line_break() {
         let mut files = Files::of(&config);
         let found = files.secret(source);
         assert_eq!(found.as_ref().map(|secret| secret.expose()), secret);
-        let (faults, warnings, _) = files.finish();
+        let (faults, warnings) = files.finish();
         assert_eq!(exit_code(&faults), if secret.is_some() { 0 } else { 78 });
         assert_eq!(warnings, []);
         assert!(!format!("{found:?}").contains("hunter2"));
@@ -119,7 +119,7 @@ fn a_secret_of_the_environment_is_found_by_its_name() {
     let mut files = Files::of(&config);
     assert!(files.secret(&env("PATH")).is_some());
     assert_eq!(files.secret(&env("REDWALL_TEST_UNSET")), None);
-    let (faults, ..) = files.finish();
+    let (faults, _) = files.finish();
     let expected = "r.toml:1:1: error: the secret's environment variable isn't set, expected a variable that is set";
     assert_eq!(told(&folder, &faults), [expected]);
     assert_eq!(exit_code(&faults), 1);
@@ -161,7 +161,7 @@ fn a_list_of_networks_is_added_to_those_of_the_configuration() {
     folder.write("a.txt", b"192.0.2.0/24\n192.0.2.1/3");
     let mut files = Files::of(&config);
     assert_eq!(files.networks(admission), None);
-    let (faults, ..) = files.finish();
+    let (faults, _) = files.finish();
     let expected = [
         "a.txt:2:1: error: the line has bits set beyond its prefix, expected `192.0.0.0/3`",
         "a.txt:2:12: error: the last line has no line break: the file may have been cut, expected a line break",
@@ -187,7 +187,7 @@ fn a_user_stands_in_the_configuration_or_in_the_acl_file() {
     folder.write("users.acl", b"user b on >p ~x\nuser app off\n");
     let mut files = Files::of(&config);
     assert!(files.users(&config.databases[0]).is_none());
-    let (faults, ..) = files.finish();
+    let (faults, _) = files.finish();
     let expected =
         "users.acl:2:1: error: a user that the configuration has too, expected each user once";
     assert_eq!(told(&folder, &faults), [expected]);
@@ -261,4 +261,33 @@ fn faults_of_all_files_of_all_databases_are_told_at_once() {
     ];
     assert_eq!(told, expected, "{faults:#?}");
     assert_eq!(exit_code(&faults), 78);
+}
+
+const SOUND: &str = r#"[[database]]
+name = "a"
+plaintext_listen = "127.0.0.1:7001"
+backend.url = "redis://127.0.0.1:1"
+acl.aclfile = "users.acl"
+"#;
+
+#[test]
+fn what_is_unwise_in_files_is_told_once_a_user_and_needs_no_backend() {
+    let folder = Folder::new("unwise");
+    let users = "user a on >p skip-sanitize-payload +get skip-sanitize-payload ~x\n\
+                 user b on sanitize-payload +get ~x\nuser default on nopass ~* &* +@all\n";
+    folder.write("users.acl", users.as_bytes());
+    let loaded = load(&folder.write("r.toml", SOUND.as_bytes()), 1).unwrap();
+    let prefix = format!("{}/", folder.0.display());
+    let told: Vec<String> = loaded
+        .notes
+        .iter()
+        .map(|note| note.to_string().replace(&prefix, ""))
+        .collect();
+    let expected = [
+        "r.toml:1:1: warning: nobody may connect to database a: `allow` is empty",
+        "users.acl:1:14: warning: has no effect: the backend sees Redwall's own user, not this one",
+        "users.acl:2:1: warning: user b is on, but has no password: it can't log in",
+        "users.acl:3:17: warning: `default` with `nopass`, as servers come, is read as `off`",
+    ];
+    assert_eq!(told, expected);
 }

@@ -7,15 +7,7 @@ use super::pem::PemFile;
 use crate::client::fault::utc;
 use crate::client::identity::{KeyKind, key_kind};
 use crate::client::verifier::ClientVerifier;
-
-/// How serious a note is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Somebody should act.
-    Warning,
-    /// Good to know.
-    Info,
-}
+use crate::config::Severity;
 
 /// One thing to say of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +149,7 @@ pub(super) fn client_cas(verifier: &ClientVerifier) -> Vec<CheckNote> {
     let missing = verifier.without_crl().iter();
     if revocations.is_empty() {
         let text = "has no CRL: its certificates can't be revoked before they expire";
-        return missing.map(|ca| CheckNote::info(ca, text)).collect();
+        return missing.map(|ca| CheckNote::warning(ca, text)).collect();
     }
     let text = "has no CRL, but others have: every certificate that it has signed is refused (unknown status)";
     missing.map(|ca| CheckNote::warning(ca, text)).collect()

@@ -7,9 +7,9 @@ use super::files::{Content, Files};
 use super::own_certificate::{CertificateSource, OwnCertificate, Use};
 use super::pem::PemFile;
 use super::tls::{CaSource, ServerTls, TlsSource, provider, server_config};
-use super::tls_check::{CheckNote, Severity};
+use super::tls_check::CheckNote;
 use super::tls_fault::{TlsFault, TlsProblem};
-use crate::config::{self, At, CertificatePair, Database, Fault, FileRef, TlsVersion};
+use crate::config::{self, At, CertificatePair, Database, Fault, FileRef, Note, TlsVersion};
 use crate::snapshot::BackendTls;
 
 impl Files {
@@ -34,8 +34,8 @@ impl Files {
             crl_grace: tls.crl_grace,
             min_version: tls.min_version,
         };
-        let server = self.sound_tls(database.at, server_config(&source, now))?;
-        self.note(&server.notes);
+        let mut server = self.sound_tls(database.at, server_config(&source, now))?;
+        self.tell(database.at, std::mem::take(&mut server.notes));
         Some(Some(server))
     }
 
@@ -66,7 +66,7 @@ impl Files {
             min_version: TlsVersion::Tls12,
         };
         let client = self.sound_tls(database.backend.address.at, client_config(&source, now))?;
-        self.note(&client.notes);
+        self.tell(database.backend.address.at, client.notes);
         Some(Some(BackendTls {
             config: client.config,
             server_name: client.server_name,
@@ -141,22 +141,20 @@ impl Files {
         self.faulty::<()>(placed);
     }
 
-    fn note(&mut self, notes: &[CheckNote]) {
-        for note in notes {
-            let text = format!("{} {}", note.origin, note.text);
-            match note.severity {
-                Severity::Warning => self.remark(Remark::Warning(text)),
-                Severity::Info => self.remark(Remark::Information(text)),
-            }
+    /// Passes on what there is to say, each at the place that names its file, else at `at`.
+    fn tell(&mut self, at: At, notes: Vec<CheckNote>) {
+        for CheckNote {
+            severity,
+            origin,
+            text,
+        } in notes
+        {
+            self.note(Note {
+                file: self.config_file().to_owned(),
+                at: self.pem_place(&origin).unwrap_or(at),
+                severity,
+                text: format!("{origin} {text}"),
+            });
         }
     }
-}
-
-/// Something that `redwall check` says of a sound configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// It is unwise.
-    Warning(String),
-    /// It is good to know.
-    Information(String),
 }

@@ -1,6 +1,7 @@
 //! The program's subcommands, as an operator meets them.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use crate::bed::{Backend, Config, TempDir, program};
@@ -90,6 +91,101 @@ fn check_says_in_words_who_may_reach_what_from_where() {
         said.contains("CRL"),
         "a CA without a revocation list is said plainly: {said}"
     );
+}
+
+#[test]
+fn check_names_the_users_of_an_acl_file_without_their_passwords() {
+    let folder = TempDir::new("cli-acl");
+    let users = "user zoe on >hunter2 +get ~z:* (+set ~w:*)\nuser default off\n";
+    let file = folder.write("users.acl", users);
+    let with_file = format!(
+        "{}\n[database.acl]\naclfile = \"{}\"\n",
+        sound(),
+        file.display()
+    );
+    let (output, said) = run_with(&with_file, &["check"]);
+    assert!(output.status.success(), "{said}");
+    for line in [
+        "  user zoe proves a password; has the rules +get ~z:*, or +set ~w:*\n",
+        "  user default is switched off\n",
+    ] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+    assert!(!said.contains("hunter2") && !said.contains('#'), "{said}");
+}
+
+/// Makes a CA, a server certificate and a client's.
+fn certificates(out: &Path) {
+    let made = program()
+        .args(["certs", "--client", "redwall", "--out"])
+        .arg(out)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+/// Everything that the shipped files refer to, in a folder of its own; secrets that are elsewhere are looked for there too.
+fn shipped() -> TempDir {
+    let folder = TempDir::new("shipped");
+    let at = |name: &str| folder.path().join(name);
+    for (file, folder) in [
+        ("demo.toml", ".demo"),
+        ("minimal.toml", "."),
+        ("redwall.toml", "config"),
+    ] {
+        std::fs::create_dir_all(at("config")).unwrap();
+        certificates(&at(folder).join("certs"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("config")
+            .join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.replace("/run/secrets/", "certs/");
+        std::fs::write(at("config").join(file), text).unwrap();
+    }
+    certificates(&at("partners"));
+    for (from, to) in [
+        ("config/certs/server.crt", "config/server.crt"),
+        ("config/certs/server.key", "config/server.key"),
+        ("config/certs/ca.crt", "config/corp-ca.crt"),
+        ("config/certs/ca.crl", "config/corp.crl"),
+        ("partners/ca.crt", "config/partners-ca.crt"),
+        ("config/certs/ca.crt", "config/backend-ca.crt"),
+        ("config/certs/client-redwall.crt", "config/redwall.crt"),
+        ("config/certs/client-redwall.key", "config/redwall.key"),
+    ] {
+        std::fs::copy(at(from), at(to)).unwrap();
+    }
+    for secret in [
+        ".demo/service.password",
+        ".demo/app.password",
+        ".demo/reader.password",
+        "certs/app.password",
+        "config/certs/redwall-backend",
+        "config/certs/alice",
+    ] {
+        folder.write(secret, "hunter2\n");
+    }
+    folder.write("config/offices.txt", "192.0.2.0/24\n");
+    folder.write("config/orders.acl", "user zoe on >hunter2 +get ~z:*\n");
+    folder
+}
+
+#[test]
+fn the_shipped_configurations_are_sound_with_the_files_that_they_name() {
+    let folder = shipped();
+    for file in ["demo.toml", "minimal.toml", "redwall.toml"] {
+        let output = program()
+            .args(["check", "--config"])
+            .arg(folder.path().join("config").join(file))
+            .env("ALICE_PASSWORD", "hunter2")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{file}: {said}");
+        assert!(said.contains("the configuration is sound"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }
 
 #[test]

@@ -5,10 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::pki_types::UnixTime;
 
 use super::*;
-use crate::config::{ClientCertificates, TlsVersion};
+use crate::config::{ClientCertificates, Severity, TlsVersion};
 use crate::load::pem::PemFile;
 use crate::load::tls::{CaSource, CertificateSource, TlsSource, server_config};
-use crate::load::tls_check::Severity;
 
 /// A folder of its own, gone with the test.
 struct Folder(PathBuf);

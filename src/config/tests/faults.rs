@@ -359,3 +359,29 @@ fn faults_of_rules_are_told_together_with_all_others_and_at_their_own_characters
     ];
     assert_eq!(places, expected, "{faults:#?}");
 }
+
+const CERTIFIED: &str = r#"[[database]]
+name = "a"
+listen = "127.0.0.1:6379"
+backend.url = "unix:///a"
+certificate_users = { san_dns = "{user}.corp" }
+[database.tls]
+certificates = { cert = "a", key = "b" }
+client_certificates = "required"
+client_ca = { name = "c", file = "c.crt" }
+[database.users."a.b"]
+require = "certificate"
+[database.users.x]
+certificates = { cn = "y" }
+[database.users.z]
+certificates = { cn = "y", ca = "c" }
+"#;
+
+#[test]
+fn a_user_whom_no_certificate_can_prove_is_a_fault() {
+    let expected = [
+        "r.toml:10:17: error: a certificate is required, but no template can yield this user's name, expected `certificates`, or a name of the characters that a template takes",
+        "r.toml:14:17: error: a certificate of this user proves an earlier user too, so that it would prove neither, expected a certificate for one user only",
+    ];
+    assert_eq!(parse(CERTIFIED).unwrap_err(), expected);
+}

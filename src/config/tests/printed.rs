@@ -71,7 +71,11 @@ database orders
 ";
     assert!(reference.starts_with(expected), "{reference}");
     let billing = "  user billing proves a certificate that a template maps to the user; has the roles read-only\n";
-    assert!(reference.ends_with(billing), "{reference}");
+    assert!(reference.contains(billing), "{reference}");
+    assert!(
+        reference.ends_with("  more users are those of orders.acl\n"),
+        "{reference}"
+    );
 }
 
 #[test]
@@ -84,4 +88,17 @@ fn an_empty_allow_list_is_said_to_admit_nobody() {
         let words = parse(&minimal_but(line, none)).unwrap().in_words();
         assert!(words.contains("nobody may connect"), "{words}");
     }
+}
+
+#[test]
+fn the_words_say_what_the_roles_are_made_of() {
+    let words = parse(REFERENCE).unwrap().roles_in_words();
+    for line in [
+        "role session-store: +get +set +del +expire ~{prefix}:*; and all of order-reader\n",
+        "role order-reader: +@read +@connection -@dangerous %R~orders:*\n",
+        "role read-only: +@read ",
+    ] {
+        assert!(words.contains(line), "{line} in {words}");
+    }
+    assert!(!words.contains("role full-access"), "{words}");
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const DEMO: &str = include_str!("../../../config/demo.toml");
+
 /// Every table of the file with its keys.
 const SECTIONS: [&Section; 17] = [
     &ROOT,
@@ -52,7 +54,7 @@ fn walk(path: &str, value: &toml::Value, found: &mut std::collections::BTreeSet<
 
 #[test]
 fn the_shipped_files_are_sound() {
-    for (name, text) in [("minimal", MINIMAL), ("redwall", REFERENCE)] {
+    for (name, text) in [("minimal", MINIMAL), ("redwall", REFERENCE), ("demo", DEMO)] {
         assert_eq!(parse(text).err(), None, "{name}");
     }
 }

@@ -3,13 +3,13 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, HandshakeKind, NamedGroup, ProtocolVersion};
 
-use super::super::tls_check::Severity;
 use super::*;
 use crate::client::fault::HandshakeFault;
 use crate::client::testing::{
     Ca, Clock, DAY, NOW, Pair, client_config as client, client_params, handshake, params, unix,
 };
 use crate::client::verifier::take_seen;
+use crate::config::Severity;
 
 const ALL: &[&rustls::SupportedProtocolVersion] =
     &[&rustls::version::TLS13, &rustls::version::TLS12];
@@ -466,7 +466,7 @@ fn a_ca_without_a_crl_is_said_plainly() {
     assert!(
         none.notes
             .iter()
-            .any(|note| note.severity == Severity::Info && note.text.starts_with("has no CRL"))
+            .any(|note| note.severity == Severity::Warning && note.text.starts_with("has no CRL"))
     );
     given.client_cas[0].crls = vec![file("corp.crl", &[("X509 CRL", &corp.crl([]))])];
     let pem = certificates("partner.crt", &[partner.der()]);
