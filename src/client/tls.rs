@@ -319,6 +319,9 @@ impl Tls {
         }
         let written = self.reach_write_traffic(sealed, write);
         if written.is_err() {
+            // Keys that are used up leave a goodbye behind.
+            let mut partial = std::mem::take(&mut self.partial);
+            self.encode_alert(&mut partial, sealed);
             self.state = State::Failed;
         }
         written

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use super::authority::Issued;
 use super::redis::read_frame;
 use super::{PATIENCE, certificates};
 
@@ -40,11 +42,20 @@ impl Client {
     }
 
     pub fn with_config(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
+        Self::with_name(address, config, "localhost")
+    }
+
+    /// Connects and asks for the host `name`; an IP address is not sent.
+    pub fn with_name(
+        address: SocketAddr,
+        config: Arc<ClientConfig>,
+        name: &str,
+    ) -> std::io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;
         let connection =
-            ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+            ClientConnection::new(config, ServerName::try_from(name.to_owned()).unwrap()).unwrap();
         let mut client = Self {
             stream: StreamOwned::new(connection, socket),
             rest: Vec::new(),
@@ -173,9 +184,25 @@ pub fn config(
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
     let folder = certificates();
+    let shown = match identity {
+        Identity::None => None,
+        Identity::Certificate(name) => Some(Issued {
+            cert: folder.join(format!("client-{name}.crt")),
+            key: folder.join(format!("client-{name}.key")),
+        }),
+    };
+    config_of(&folder.join("ca.crt"), shown.as_ref(), versions)
+}
+
+/// A client's TLS configuration that trusts the CA in a file and shows `shown`.
+pub fn config_of(
+    ca: &Path,
+    shown: Option<&Issued>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_file(folder.join("ca.crt")).unwrap())
+        .add(CertificateDer::from_pem_file(ca).unwrap())
         .unwrap();
     let versions = if versions.is_empty() {
         rustls::ALL_VERSIONS
@@ -187,13 +214,11 @@ pub fn config(
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots);
-    Arc::new(match identity {
-        Identity::None => builder.with_no_client_auth(),
-        Identity::Certificate(name) => {
-            let chain =
-                CertificateDer::pem_file_iter(folder.join(format!("client-{name}.crt"))).unwrap();
-            let key =
-                PrivateKeyDer::from_pem_file(folder.join(format!("client-{name}.key"))).unwrap();
+    Arc::new(match shown {
+        None => builder.with_no_client_auth(),
+        Some(Issued { cert, key }) => {
+            let chain = CertificateDer::pem_file_iter(cert).unwrap();
+            let key = PrivateKeyDer::from_pem_file(key).unwrap();
             builder
                 .with_client_auth_cert(chain.map(Result::unwrap).collect(), key)
                 .unwrap()

@@ -2,13 +2,15 @@
 //!
 //! Everything listens on loopback or on Unix sockets in a folder of its own, and ends with the test.
 
+mod authority;
 mod client;
 mod redis;
 mod redwall;
 mod tap;
 mod temp;
 
-pub use client::{Client, Identity, config as client_config, stranger_config};
+pub use authority::{Authority, Issued, Purpose};
+pub use client::{Client, Identity, config as client_config, config_of, stranger_config};
 pub use redis::{Backend, Server, signal};
 pub use redwall::{Config, Redwall, passwords};
 pub use tap::Tap;

@@ -167,6 +167,12 @@ impl Redwall {
         rest.split('"').next().unwrap().parse().unwrap()
     }
 
+    /// Where it listens for what is spoken there, `tls` or `plaintext`; `None` if nowhere.
+    pub fn listens(&self, transport: &str) -> Option<SocketAddr> {
+        let marker = format!("\"transport\":\"{transport}\"");
+        self.has_logged(&marker).then(|| self.address_in(&marker))
+    }
+
     /// Everything that was logged.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
