@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::seats::Seat;
 use super::upload::Upload;
 use super::worker::Worker;
+use crate::backend::Facts;
 use crate::client::{Client, Received};
 use crate::lane::Lane;
 use crate::resp::{Frame, RequestScanner};
@@ -53,6 +54,8 @@ pub struct Connection {
     pub(super) client: Client,
     pub(super) session: Session,
     pub(super) lane: Lane,
+    /// What the backend says of itself, for HELLO.
+    pub(super) facts: Option<Arc<Facts>>,
     pub(super) scanner: RequestScanner,
     pub(super) input: Vec<u8>,
     pub(super) out: Vec<u8>,
@@ -108,6 +111,7 @@ impl Connection {
             login_deadline: session.principal().is_none().then_some(login_deadline),
             session,
             lane,
+            facts: None,
             scanner: RequestScanner::default(),
             input,
             out: Vec::new(),

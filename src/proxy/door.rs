@@ -196,6 +196,7 @@ impl Door {
             .backend_connect_failures
             .with_label_values(&[name.as_str()])
             .inc();
-        tracing::warn!(database = %name, %fault, "could not get a backend connection");
+        // The probe tells the operator once; each client that meets the fault needn't.
+        tracing::debug!(database = %name, %fault, "could not get a backend connection");
     }
 }

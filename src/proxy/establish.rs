@@ -223,6 +223,7 @@ impl Newcomer {
         let Some(tls) = client.tls() else {
             return Ok(None);
         };
+        client.acknowledge_at_once();
         let user = match (tls.peer_certificates().first(), &*self.seen.borrow()) {
             (None, _) => None,
             (Some(leaf), Some(seen)) => {

@@ -143,10 +143,13 @@ impl Connection {
     /// [`Step::Wait`]: nothing has been done, offer it again. [`Step::Hold`]: nothing, and its part can't be judged yet.
     /// [`Step::Again`]: it has been dealt with.
     fn offer(&mut self, at: usize, context: &mut Context<'_>, now: Instant) -> Result<Step, End> {
-        let facts = self.worker.door.backend(self.database_index).facts();
+        if self.facts.is_none() {
+            // Once a connection: what all workers share isn't touched again at each request.
+            self.facts = self.worker.door.backend(self.database_index).facts();
+        }
         let around = Around {
             policy: &self.database.policy,
-            backend_version: facts.as_deref().map(|facts| facts.version.as_str()),
+            backend_version: self.facts.as_deref().map(|facts| facts.version.as_str()),
             max_subscriptions: self.database.limits.max_subscriptions,
             now,
         };
