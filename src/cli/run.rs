@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{ConfigArg, complain, refuse};
 use crate::app::{self, Process};
-use crate::config::{Config, Severity, Workers};
+use crate::config::{Config, Note, Severity, Workers};
 use crate::load;
 use crate::snapshot::Snapshot;
 use crate::telemetry::log;
@@ -19,10 +19,17 @@ pub fn run(args: &ConfigArg) -> ExitCode {
         complain(&format!("error: the log can't be opened: {error}"));
         return ExitCode::FAILURE;
     }
-    for note in &loaded.notes {
-        match note.severity {
-            Severity::Warning => tracing::warn!("{note}"),
-            Severity::Info => tracing::debug!("{note}"),
+    for Note {
+        file,
+        at,
+        severity,
+        text,
+    } in &loaded.notes
+    {
+        let place = format!("{}:{}:{}", file.display(), at.line, at.column);
+        match severity {
+            Severity::Warning => tracing::warn!(place, "{text}"),
+            Severity::Info => tracing::debug!(place, "{text}"),
         }
     }
     let process = process(&loaded.config, &loaded.snapshot);
