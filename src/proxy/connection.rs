@@ -13,12 +13,12 @@ use super::seats::Seat;
 use super::upload::Upload;
 use super::worker::Worker;
 use crate::backend::Facts;
-use crate::client::{Client, Received};
+use crate::client::Client;
 use crate::lane::Lane;
-use crate::resp::{Frame, RequestScanner};
-use crate::session::{Route, Session, Standing};
+use crate::resp::RequestScanner;
+use crate::session::{Session, Standing};
 use crate::snapshot::{Database, Snapshot};
-use crate::telemetry::{CloseReason, DatabaseShard};
+use crate::telemetry::CloseReason;
 
 /// Rounds of moving bytes before other connections of the worker have their turn.
 const ROUNDS_A_TURN: usize = 8;
@@ -41,10 +41,10 @@ pub(super) enum Phase {
 
 /// A connection's end, with its reason.
 #[derive(Debug)]
-pub struct End(pub CloseReason);
+pub(super) struct End(pub(super) CloseReason);
 
 /// One established client with everything that serves it.
-pub struct Connection {
+pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
     pub(super) seat: Seat,
     pub(super) database: Arc<Database>,
@@ -66,7 +66,7 @@ pub struct Connection {
     /// Whether the client has said that it will send nothing more; it may still read.
     pub(super) client_has_left: bool,
     /// When the client last took output, or last had none coming.
-    output_moved: Instant,
+    pub(super) output_moved: Instant,
 }
 
 /// What a new connection begins with.
@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// Serves the client until its end.
-    pub async fn serve(mut self) -> End {
+    pub(super) async fn serve(mut self) -> End {
         self.seat.register_waker().await;
         std::future::poll_fn(|context| {
             if self.session.principal().is_some() {
@@ -254,137 +254,6 @@ impl Connection {
         .min()
     }
 
-    /// Reads frames from the lane, unless the client has too much coming already.
-    fn pull_from_lane(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
-        if self.lane.is_connecting() {
-            self.prepare_lane(context, now);
-        }
-        if self.coming() > self.database.limits.soft_output {
-            return Ok(false);
-        }
-        let worker = Rc::clone(&self.worker);
-        let mut scratch = worker.lane_scratch.borrow_mut();
-        let received = match self.lane.poll_receive(context, &mut scratch) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(received)) => received,
-            Poll::Ready(Err(fault)) => {
-                drop(scratch);
-                return self.on_lane_lost(&fault.to_string());
-            }
-        };
-        let delivered = self.deliver(
-            &scratch[..received],
-            now,
-            worker.shard.database(self.database_index),
-        );
-        drop(scratch);
-        match delivered {
-            Ok(()) => Ok(true),
-            Err(reason) => Err(self.on_unpaired(&reason)),
-        }
-    }
-
-    /// Passes a backend's bytes on as the session routes them.
-    fn deliver(
-        &mut self,
-        mut bytes: &[u8],
-        now: Instant,
-        shard: Option<&DatabaseShard>,
-    ) -> Result<(), String> {
-        while !bytes.is_empty() {
-            let Some(scanner) = self.lane.scanner() else {
-                return Ok(());
-            };
-            let step = scanner.advance(bytes).map_err(|fault| fault.to_string())?;
-            let (piece, rest) = bytes.split_at(step.consumed);
-            let Some(kind) = step.end.as_ref().or(scanner.current()).map(Frame::kind) else {
-                return Ok(());
-            };
-            if self
-                .session
-                .route(kind, now)
-                .map_err(|fault| fault.to_string())?
-                == Route::Client
-            {
-                self.out.extend_from_slice(piece);
-            }
-            bytes = rest;
-            if let Some(frame) = &step.end {
-                let ended = self
-                    .session
-                    .on_frame(frame, now, &mut self.out)
-                    .map_err(|fault| fault.to_string())?;
-                if let (Some(ended), Some(shard)) = (ended, shard) {
-                    shard.latency(now.saturating_duration_since(ended.since));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The lane is gone. A client that misses a reply, or whose state was there, is closed, as it would be by a server:
-    /// an error in place of a reply would make libraries believe that they had one.
-    fn on_lane_lost(&mut self, reason: &str) -> Result<bool, End> {
-        self.lane.close();
-        if self.session.is_idle() && !matches!(self.phase, Phase::Streaming(_)) {
-            return Ok(true);
-        }
-        tracing::warn!(database = %self.database.name, reason, "backend connection was lost while in use");
-        self.push_last_words();
-        Err(End(CloseReason::Backend))
-    }
-
-    /// Nobody can say any more which reply is whose: whatever came before may have been another's, so the client goes too.
-    fn on_unpaired(&mut self, reason: &str) -> End {
-        self.lane.close();
-        tracing::error!(database = %self.database.name, reason, "replies could not be paired");
-        self.push_last_words();
-        End(CloseReason::Backend)
-    }
-
-    /// Replies that were complete when the lane broke are still the client's.
-    fn push_last_words(&mut self) {
-        // What can't be sealed or sent now can't be sent at all.
-        let _ = self.client.send(&mut self.out);
-    }
-
-    /// Reads from the client. It is read also while nothing of it is forwarded, because a client may write its whole
-    /// pipeline before it reads, and because its end must be seen while it waits in a blocking command; only when the
-    /// backend takes nothing, or the cap is reached, is it left alone.
-    fn pull_from_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        if self.client_has_left || self.lane.unsent() > self.database.limits.soft_output {
-            return Ok(false);
-        }
-        if self.input.len() + self.coming() > self.database.limits.hard_output {
-            return Err(End(CloseReason::Overflow));
-        }
-        let before = self.input.len();
-        let mut scratch = self.worker.client_scratch.borrow_mut();
-        let received = self
-            .client
-            .poll_receive(context, &mut scratch, &mut self.input);
-        drop(scratch);
-        if let Some(shard) = self.worker.shard.database(self.database_index) {
-            shard.received(self.input.len() - before);
-        }
-        if matches!(self.phase, Phase::Ending(_)) {
-            // Nothing of it counts any more.
-            self.drop_input(self.input.len());
-        }
-        match received {
-            Poll::Pending => Ok(false),
-            Poll::Ready(Ok(Received::Bytes)) => Ok(true),
-            Poll::Ready(Ok(Received::End)) => {
-                self.client_has_left = true;
-                Ok(true)
-            }
-            Poll::Ready(Err(fault)) => {
-                tracing::debug!(database = %self.database.name, peer = %self.peer, %fault, "client connection failed");
-                Err(End(CloseReason::Transport))
-            }
-        }
-    }
-
     /// Whether the lane, and whether the client, has more waiting for it than may be added to.
     fn fullness(&self) -> (bool, bool) {
         let most = self.database.limits.soft_output;
@@ -418,7 +287,7 @@ impl Connection {
     }
 
     /// Begins to connect the lane, or goes on with it, so that it stands ready before a request needs it.
-    fn prepare_lane(&mut self, context: &mut Context<'_>, now: Instant) {
+    pub(super) fn prepare_lane(&mut self, context: &mut Context<'_>, now: Instant) {
         let (_, fault) = self.lane.poll_ready(
             context,
             now,
@@ -438,36 +307,7 @@ impl Connection {
         self.login_deadline = self.session.principal().is_none().then(|| now + allowed);
     }
 
-    fn push_to_lane(&mut self, context: &mut Context<'_>) -> Result<(), End> {
-        match self.lane.poll_flush(context) {
-            Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
-            Poll::Ready(Err(fault)) => self.on_lane_lost(&fault.to_string()).map(|_| ()),
-        }
-    }
-
-    fn push_to_client(&mut self, context: &mut Context<'_>, now: Instant) -> Result<(), End> {
-        if let Some(shard) = self.worker.shard.database(self.database_index)
-            && !self.out.is_empty()
-        {
-            shard.sent(self.out.len());
-        }
-        let before = self.client.unsent();
-        self.client
-            .send(&mut self.out)
-            .map_err(|_| End(CloseReason::Transport))?;
-        let added = self.client.unsent() - before;
-        match self.client.poll_flush(context) {
-            Poll::Ready(Ok(())) => self.output_moved = now,
-            Poll::Ready(Err(_)) => return Err(End(CloseReason::Transport)),
-            Poll::Pending if before == 0 || self.client.unsent() < before + added => {
-                self.output_moved = now
-            }
-            Poll::Pending => {}
-        }
-        Ok(())
-    }
-
-    fn drop_input(&mut self, taken: usize) {
+    pub(super) fn drop_input(&mut self, taken: usize) {
         if taken == self.input.len() {
             if self.input.capacity() > KEPT_CAPACITY {
                 self.input = Vec::new();

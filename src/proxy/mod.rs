@@ -3,13 +3,14 @@
 //! Everything that is decided here is about time, order and memory; what may be asked is decided in `session`.
 
 pub mod acceptor;
-pub mod connection;
-pub mod door;
+mod connection;
+mod door;
 mod ending;
-pub mod establish;
-pub mod requests;
-pub mod seats;
-pub mod upload;
+mod establish;
+mod flow;
+mod requests;
+mod seats;
+mod upload;
 pub mod worker;
 
 pub use acceptor::Acceptor;
