@@ -102,7 +102,7 @@ step "reader reads everything" '^paid' '' cli "${reader[@]}" GET orders:1
 step "reader writes nothing" "NOPERM User reader has no permissions to run the 'set' command" '' cli "${reader[@]}" SET orders:1 x
 step "a wrong password" 'WRONGPASS' 'login failed' cli -p "$port" --user app --pass wrong GET orders:1
 step "no certificate where one is required" '.' 'no_certificate' cli -p 6391 PING
-step "an address that is not allowed is not answered" '^(Error.*)?$' 'connection refused.*not_allowed' cli -p 6392 PING
+step "an address that is not allowed is not answered" '^(Error|Could not connect|$)' 'connection refused.*not_allowed' cli -p 6392 PING
 
 echo
 if [ "$failed" -ne 0 ]; then
