@@ -1,6 +1,6 @@
 //! The composition root: everything that runs is made here, in one readable order, and ends here.
 
-mod shutdown;
+mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::proxy::worker::{self, Course, Start, WorkerHandle};
 use crate::snapshot::{Published, Snapshot};
 use crate::status::{self, Status};
 use crate::telemetry::Metrics;
-pub use shutdown::Signals;
+pub use signals::Signals;
 
 /// What the process is told once, at its start.
 #[derive(Clone, Debug)]

@@ -102,6 +102,16 @@ fn the_drain_has_a_deadline_and_a_second_signal_ends_it() {
 }
 
 #[test]
+fn a_hangup_is_answered_in_the_log_and_ends_nothing() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    redwall.signal("HUP");
+    redwall.wait_for_log("SIGHUP");
+    assert_eq!(client.ask(&["PING"]), "+PONG\r\n");
+}
+
+#[test]
 fn backend_connections_say_whose_they_are() {
     let backend = Backend::start();
     let redwall = Config::new(&backend.url()).start();
