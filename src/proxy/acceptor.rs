@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::door::Door;
 use super::worker::{Accepted, Course, LoadGuard, WorkerHandle};
-use crate::snapshot::{Published, Snapshot, Transport};
+use crate::snapshot::{Listener, Published, Snapshot, Transport};
 use crate::telemetry::{Metrics, RefusalReason};
 
 /// Connections that the kernel may hold while the acceptor is busy. 128, the usual figure, loses SYNs at the first burst.
@@ -51,7 +51,9 @@ pub fn bind(snapshot: &Snapshot) -> Result<Vec<Bound>, (SocketAddr, io::Error)> 
     let mut bound = Vec::new();
     for (database, entry) in snapshot.databases.iter().enumerate() {
         for listener in &entry.listeners {
-            let socket = listen(listener.address).map_err(|error| (listener.address, error))?;
+            let families = families(listener.address, &entry.listeners);
+            let socket =
+                listen(listener.address, families).map_err(|error| (listener.address, error))?;
             let address = socket
                 .local_addr()
                 .map_err(|error| (listener.address, error))?;
@@ -66,8 +68,30 @@ pub fn bind(snapshot: &Snapshot) -> Result<Vec<Bound>, (SocketAddr, io::Error)> 
     Ok(bound)
 }
 
+/// Whose connections an IPv6 listener takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Families {
+    /// IPv6 alone.
+    Ipv6,
+    /// IPv4 too, as the configuration says of `[::]`.
+    Both,
+}
+
+/// `[::]` takes IPv4 too, unless `0.0.0.0` stands beside it on the same port: the kernel lets only one of them have it.
+fn families(address: SocketAddr, beside: &[Listener]) -> Families {
+    let is_ipv4_twin = |other: &Listener| {
+        let other = other.address;
+        other.port() == address.port() && other.is_ipv4() && other.ip().is_unspecified()
+    };
+    let has_twin = address.port() != 0 && beside.iter().any(is_ipv4_twin);
+    match address.ip().is_unspecified() && !has_twin {
+        true => Families::Both,
+        false => Families::Ipv6,
+    }
+}
+
 /// Options that accepted sockets inherit are set here once.
-fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn listen(address: SocketAddr, families: Families) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -75,7 +99,7 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(families == Families::Ipv6)?;
     }
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(
@@ -138,6 +162,8 @@ impl Acceptor {
 
     fn dispatch(&self, bound: (usize, Transport), socket: tokio::net::TcpStream, peer: SocketAddr) {
         let (index, transport) = bound;
+        // An IPv4 client of a listener for both comes in IPv6 clothes; from here on it is what it is.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let snapshot = self.published.current();
         let Some(database) = snapshot.databases.get(index) else {
             return;

@@ -76,3 +76,40 @@ fn a_client_in_the_clear_that_closes_its_side_still_gets_its_answers() {
     socket.read_to_string(&mut heard).unwrap();
     assert_eq!(heard, "+OK\r\n+OK\r\n$1\r\n1\r\n+PONG\r\n");
 }
+
+#[test]
+fn a_listener_for_all_addresses_serves_ipv4_and_ipv6_and_judges_each_as_what_it_is() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.allow = "[\"127.0.0.1\"]".to_owned();
+    let text = config
+        .text()
+        .replace("listen = [\"127.0.0.1:0\"]", "listen = [\"[::]:0\"]");
+    let redwall = Redwall::start(&text);
+    let port = redwall.address.port();
+    let mut client = Client::login(([127, 0, 0, 1], port).into(), "app", "app");
+    assert!(client.ask(&["CLIENT", "INFO"]).contains(" addr=127.0.0.1:"));
+    let ipv6 = (std::net::Ipv6Addr::LOCALHOST, port).into();
+    assert!(Client::try_connect(ipv6, Identity::None).is_err());
+    let refused = "redwall_connections_refused_total{database=\"main\",reason=\"not_allowed\"}";
+    assert_eq!(redwall.metric(refused), 1.0);
+}
+
+#[test]
+fn both_families_may_be_listed_side_by_side_on_one_port() {
+    let backend = Backend::start();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let mut config = Config::new(&backend.url());
+    config.allow = "[\"127.0.0.1\", \"::1\"]".to_owned();
+    let both = format!("listen = [\"[::]:{port}\", \"0.0.0.0:{port}\"]");
+    let text = config.text().replacen(
+        "listen = [\"127.0.0.1:0\"]\nallow",
+        &format!("{both}\nallow"),
+        1,
+    );
+    let _redwall = Redwall::start(&text);
+    Client::login(([127, 0, 0, 1], port).into(), "app", "app");
+    Client::login((std::net::Ipv6Addr::LOCALHOST, port).into(), "app", "app");
+}
