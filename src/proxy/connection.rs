@@ -69,59 +69,7 @@ pub(super) struct Connection {
     pub(super) output_moved: Instant,
 }
 
-/// What a new connection begins with.
-pub(super) struct Parts {
-    pub(super) worker: Rc<Worker>,
-    pub(super) seat: Seat,
-    pub(super) database: Arc<Database>,
-    pub(super) database_index: usize,
-    pub(super) generation: u64,
-    pub(super) peer: IpAddr,
-    pub(super) client: Client,
-    pub(super) session: Session,
-    pub(super) lane: Lane,
-    /// Plaintext that came with the end of the handshake.
-    pub(super) input: Vec<u8>,
-    pub(super) login_deadline: Instant,
-}
-
 impl Connection {
-    pub(super) fn new(parts: Parts) -> Self {
-        let Parts {
-            worker,
-            seat,
-            database,
-            database_index,
-            generation,
-            peer,
-            client,
-            session,
-            lane,
-            input,
-            login_deadline,
-        } = parts;
-        Self {
-            worker,
-            seat,
-            database,
-            database_index,
-            generation,
-            peer,
-            client,
-            login_deadline: session.principal().is_none().then_some(login_deadline),
-            session,
-            lane,
-            facts: None,
-            scanner: RequestScanner::default(),
-            input,
-            out: Vec::new(),
-            phase: Phase::Requests,
-            waiting: None,
-            client_has_left: false,
-            output_moved: Instant::now(),
-        }
-    }
-
     /// Serves the client until its end.
     pub(super) async fn serve(mut self) -> End {
         self.seat.register_waker().await;

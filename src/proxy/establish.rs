@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ProtocolVersion;
 
-use super::connection::{Connection, End, Parts};
+use super::connection::{Connection, End, Phase};
 use super::seats::Seat;
 use super::worker::{Accepted, Worker};
 use crate::client::fault::utc;
@@ -18,6 +18,7 @@ use crate::client::{
     verifier,
 };
 use crate::lane::Lane;
+use crate::resp::RequestScanner;
 use crate::session::{Beginning, Session};
 use crate::snapshot::{Database, Transport};
 use crate::telemetry::{CloseReason, HandshakeOutcome};
@@ -280,7 +281,7 @@ impl Newcomer {
         let status = Arc::clone(worker.door.backend(index));
         let name = format!("redwall:{}:{id}", database.name);
         let lane = Lane::new(Arc::clone(&database.backend), status, name);
-        Connection::new(Parts {
+        Connection {
             worker,
             seat,
             database,
@@ -288,11 +289,18 @@ impl Newcomer {
             generation,
             peer: peer.ip(),
             client,
+            login_deadline: session.principal().is_none().then_some(login_deadline),
             session,
             lane,
+            facts: None,
+            scanner: RequestScanner::default(),
             input,
-            login_deadline,
-        })
+            out: Vec::new(),
+            phase: Phase::Requests,
+            waiting: None,
+            client_has_left: false,
+            output_moved: Instant::now(),
+        }
     }
 
     /// Counts and logs why a newcomer is not served, and lets it read the alert.
