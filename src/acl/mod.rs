@@ -5,7 +5,6 @@
 pub mod aclfile;
 mod command_set;
 mod compile;
-mod denial_log;
 mod explain;
 mod glob;
 mod password;
@@ -20,7 +19,6 @@ mod user;
 mod verdict;
 
 pub use compile::PolicyFault;
-pub use denial_log::{DenialLog, LogEntry, LogEvent, LoggedReason};
 pub use explain::{Explanation, SelectorName, Step};
 pub use glob::{Glob, GlobFault};
 pub use password::{NotAHash, PasswordHash};
