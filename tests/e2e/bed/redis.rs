@@ -135,7 +135,10 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.thaw();
+        // A process that has ended may have left its number to another.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.thaw();
+        }
         self.kill();
     }
 }
