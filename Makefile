@@ -23,6 +23,12 @@ test: ## Installs what is missing and runs everything: format, lints, docs, test
 	cargo test --locked --quiet
 	ONCE=1 scripts/demo.sh
 
+.PHONY: door
+door: ## Runs the tests of the faults that Redwall was built against, a line each.
+	@scripts/need.sh rust cc redis
+	cargo test --locked --quiet --no-run --test door
+	cargo test --locked --test door
+
 .PHONY: servers
 servers: ## Fetches the Redis and Valkey servers that the tests run against into .servers/.
 	@scripts/need.sh python

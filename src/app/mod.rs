@@ -24,10 +24,6 @@ pub use signals::Signals;
 pub struct Process {
     /// Number of workers.
     pub workers: usize,
-    /// Most connections in all.
-    pub max_clients: usize,
-    /// How long clients may take to end once Redwall is told to.
-    pub drain_timeout: Duration,
     /// Where the status pages are.
     pub status: Vec<SocketAddr>,
 }
@@ -78,13 +74,14 @@ pub fn run(process: &Process, snapshot: Snapshot) -> Result<(), AppFault> {
     runtime.block_on(async {
         let signals = Signals::install().map_err(AppFault::Start)?;
         let running = Running::start(process, snapshot).await?;
-        running.until(signals, process.drain_timeout).await;
+        running.until(signals).await;
         Ok(())
     })
 }
 
 /// Everything that runs.
 struct Running {
+    published: Arc<Published>,
     door: Arc<Door>,
     course: watch::Sender<Course>,
     draining: Arc<AtomicBool>,
@@ -115,11 +112,10 @@ impl Running {
         watch_backends(&published.current(), &door);
         show_certificates(&published.current(), &metrics);
         let acceptor = Acceptor {
-            published,
+            published: Arc::clone(&published),
             door: Arc::clone(&door),
             metrics: Arc::clone(&metrics),
             workers: Arc::new(workers),
-            max_clients: process.max_clients,
         };
         acceptor.spawn(bound, watched).map_err(AppFault::Start)?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -133,6 +129,7 @@ impl Running {
             tokio::spawn(status::serve(listener, Arc::clone(&status)));
         }
         Ok(Self {
+            published,
             door,
             course,
             draining,
@@ -141,8 +138,9 @@ impl Running {
     }
 
     /// Waits for the signal to end, then until the clients are gone, the time is over or a second signal comes.
-    async fn until(self, mut signals: Signals, drain_timeout: Duration) {
+    async fn until(self, mut signals: Signals) {
         signals.end().await;
+        let drain_timeout = self.published.current().process.drain_timeout;
         tracing::info!(connections = self.door.connections(), "draining");
         self.draining.store(true, Ordering::Relaxed);
         self.metrics.drains();

@@ -48,8 +48,6 @@ fn process(config: &Config, snapshot: &Snapshot) -> Process {
             Workers::Exactly(workers) => workers as usize,
             Workers::Auto => automatic_workers(snapshot),
         },
-        max_clients: config.server.max_clients as usize,
-        drain_timeout: config.server.drain_timeout,
         status: config
             .status
             .listen

@@ -12,7 +12,8 @@ use crate::acl;
 use crate::admission::Admission;
 use crate::config::{self, Config, Note};
 use crate::snapshot::{
-    BackendAddress, BackendTarget, ClientLimits, Database, Listener, Snapshot, Transport,
+    BackendAddress, BackendTarget, ClientLimits, Database, Listener, ProcessLimits, Snapshot,
+    Transport,
 };
 
 /// A configuration that is sound, with everything that it refers to.
@@ -45,6 +46,10 @@ pub fn load(file: &Path, generation: u64) -> Result<Loaded, Vec<LoadFault>> {
         Some(databases) if faults.is_empty() => Ok(Loaded {
             snapshot: Snapshot {
                 generation,
+                process: ProcessLimits {
+                    max_clients: config.server.max_clients as usize,
+                    drain_timeout: config.server.drain_timeout,
+                },
                 databases,
             },
             notes: in_order([config.warnings(), of_files].concat()),

@@ -123,8 +123,6 @@ pub struct Acceptor {
     pub metrics: Arc<Metrics>,
     /// Where sockets go.
     pub workers: Arc<Vec<WorkerHandle>>,
-    /// Most connections of the process.
-    pub max_clients: usize,
 }
 
 impl Acceptor {
@@ -168,7 +166,7 @@ impl Acceptor {
         let Some(database) = snapshot.databases.get(index) else {
             return;
         };
-        let admitted = if self.door.connections() >= self.max_clients {
+        let admitted = if self.door.connections() >= snapshot.process.max_clients {
             Err(RefusalReason::ProcessFull)
         } else {
             self.door.admit(index, database, peer.ip())
@@ -194,7 +192,9 @@ impl Acceptor {
             socket,
             peer,
             local,
-            database: index,
+            database: Arc::clone(database),
+            index,
+            generation: snapshot.generation,
             transport,
             ticket,
             load,

@@ -32,17 +32,15 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         socket,
         peer,
         local,
-        database: index,
+        database,
+        index,
+        generation,
         transport,
         ticket,
         load,
         since,
     } = accepted;
     let seat = worker.seats.take(ticket);
-    let snapshot = worker.published.current();
-    let Some(database) = snapshot.databases.get(index).cloned() else {
-        return;
-    };
     let Some(client) = client(socket, transport, &database) else {
         return;
     };
@@ -51,13 +49,12 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         seat,
         database,
         index,
-        generation: snapshot.generation,
+        generation,
         peer,
         local,
         since,
         seen: RefCell::default(),
     };
-    drop(snapshot);
     newcomer.serve(client).await;
     drop(load);
 }

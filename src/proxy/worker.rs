@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::door::{Door, Ticket};
 use super::establish;
 use super::seats::Seats;
-use crate::snapshot::{Published, Transport};
+use crate::snapshot::{Database, Published, Transport};
 use crate::telemetry::log::{Line, LineLimiter};
 use crate::telemetry::{Metrics, Shard};
 
@@ -41,7 +41,11 @@ pub(super) struct Accepted {
     pub(super) socket: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
-    pub(super) database: usize,
+    /// The database as it was when its address was judged, and its index.
+    pub(super) database: Arc<Database>,
+    pub(super) index: usize,
+    /// The generation of the snapshot by which it was judged.
+    pub(super) generation: u64,
     pub(super) transport: Transport,
     pub(super) ticket: Ticket,
     pub(super) load: LoadGuard,

@@ -19,8 +19,19 @@ use crate::config::Secret;
 pub struct Snapshot {
     /// Grows with every snapshot of the process.
     pub generation: u64,
+    /// What concerns the process as a whole.
+    pub process: ProcessLimits,
     /// The databases, in the order of the configuration; a connection remembers its database's index.
     pub databases: Vec<Arc<Database>>,
+}
+
+/// Bounds of the process that a reload may change.
+#[derive(Clone, Debug)]
+pub struct ProcessLimits {
+    /// Most connections of clients, half-open ones included.
+    pub max_clients: usize,
+    /// How long clients may take to end once Redwall is told to.
+    pub drain_timeout: Duration,
 }
 
 /// One named endpoint: where it listens, who may enter, and what is behind it.

@@ -8,6 +8,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+#[path = "../bed/mod.rs"]
 mod bed;
 
 mod admission;

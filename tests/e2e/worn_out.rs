@@ -94,7 +94,6 @@ impl Inside {
             door,
             metrics: Arc::clone(&metrics),
             workers: Arc::new(vec![worker]),
-            max_clients: 100,
         };
         acceptor.spawn(bound, watched).unwrap();
         Self {

@@ -1,0 +1,1 @@
+//! What a policy may not be talked into.
