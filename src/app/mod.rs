@@ -1,79 +1,49 @@
 //! The composition root: everything that runs is made here, in one readable order, and ends here.
 
+mod fault;
+mod probes;
+mod reload;
+mod restart;
 mod signals;
 
-use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::backend;
+use crate::config::{Config, Note, Severity, Workers};
+use crate::load::Loaded;
 use crate::proxy::Door;
 use crate::proxy::acceptor::{self, Acceptor, Bound};
 use crate::proxy::worker::{self, Course, Start, WorkerHandle};
 use crate::snapshot::{Published, Snapshot};
 use crate::status::{self, Status};
-use crate::telemetry::Metrics;
-pub use signals::Signals;
+use crate::telemetry::{Metrics, log};
+pub use fault::AppFault;
+use probes::Probes;
+use reload::Reloads;
+use signals::{Request, Signals};
 
-/// What the process is told once, at its start.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// Number of workers.
-    pub workers: usize,
-    /// Where the status pages are.
-    pub status: Vec<SocketAddr>,
-}
-
-/// Why Redwall could not start, or could not go on.
-#[derive(Debug)]
-pub enum AppFault {
-    /// An address could not be bound.
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The operating system's error.
-        error: std::io::Error,
-    },
-    /// A thread, a runtime or a signal handler could not be had.
-    Start(std::io::Error),
-    /// The metrics contradict each other.
-    Metrics(prometheus::Error),
-}
-
-impl std::fmt::Display for AppFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bind { address, error } if error.kind() == std::io::ErrorKind::AddrInUse => {
-                write!(
-                    f,
-                    "cannot listen on {address}: another process holds this port"
-                )
-            }
-            Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
-            Self::Start(error) => write!(f, "cannot start: {error}"),
-            Self::Metrics(error) => write!(f, "cannot register metrics: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for AppFault {}
-
-/// Runs Redwall until a signal ends it.
+/// Runs Redwall by the configuration `file` until a signal ends it.
 ///
 /// # Errors
 /// [`AppFault`] if it can't start. Nothing has been served then.
-pub fn run(process: &Process, snapshot: Snapshot) -> Result<(), AppFault> {
+pub fn run(file: &Path) -> Result<(), AppFault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(AppFault::Start)?;
     runtime.block_on(async {
-        let signals = Signals::install().map_err(AppFault::Start)?;
-        let running = Running::start(process, snapshot).await?;
+        // Before any file is read: a SIGHUP that comes meanwhile must not end the process.
+        let mut signals = Signals::install().map_err(AppFault::Start)?;
+        let loaded = tokio::select! {
+            loaded = reload::load(file.to_owned(), 1) => loaded.map_err(AppFault::Load)?,
+            () = signals.end() => return Ok(()),
+        };
+        let running = Running::start(file, loaded).await?;
         running.until(signals).await;
         Ok(())
     })
@@ -86,31 +56,33 @@ struct Running {
     course: watch::Sender<Course>,
     draining: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
+    reload: Arc<Notify>,
 }
 
 impl Running {
     /// Binds before it dials, so that a busy port is told at once; then starts workers, acceptor, probes and status.
-    async fn start(process: &Process, snapshot: Snapshot) -> Result<Self, AppFault> {
+    async fn start(file: &Path, loaded: Loaded) -> Result<Self, AppFault> {
+        let Loaded {
+            config,
+            snapshot,
+            notes,
+        } = loaded;
+        let level = log::install(&config.log).map_err(AppFault::Log)?;
+        tell(&notes);
         let bound = acceptor::bind(&snapshot)
             .map_err(|(address, error)| AppFault::Bind { address, error })?;
-        let mut status_listeners = Vec::new();
-        for address in process.status.iter().copied() {
-            let listener = TcpListener::bind(address).await;
-            status_listeners.push(listener.map_err(|error| AppFault::Bind { address, error })?);
-        }
-        let names: Vec<String> = snapshot
-            .databases
-            .iter()
-            .map(|database| database.name.clone())
-            .collect();
+        let status_listeners = bind_status(&config).await?;
+        let names = snapshot.databases.iter();
+        let names: Vec<String> = names.map(|database| database.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&names).map_err(AppFault::Metrics)?);
         let door = Arc::new(Door::new(&snapshot, Arc::clone(&metrics)));
+        show_loaded(&snapshot, &metrics, SystemTime::now());
+        let count = workers(&config, &snapshot);
         let published = Arc::new(Published::new(snapshot));
         let (course, watched) = watch::channel(Course::Running);
-        let workers = start_workers(process.workers, &published, &door, &metrics, &watched)?;
-        announce(&bound, process, &status_listeners);
-        watch_backends(&published.current(), &door);
-        show_certificates(&published.current(), &metrics);
+        let workers = start_workers(count, &published, &door, &metrics, &watched)?;
+        announce(&bound, count, &status_listeners);
+        let probes = Probes::start(&published.current(), &door);
         let acceptor = Acceptor {
             published: Arc::clone(&published),
             door: Arc::clone(&door),
@@ -119,28 +91,46 @@ impl Running {
         };
         acceptor.spawn(bound, watched).map_err(AppFault::Start)?;
         let draining = Arc::new(AtomicBool::new(false));
-        let status = Arc::new(Status {
-            metrics: Arc::clone(&metrics),
+        serve_status(
+            status_listeners,
+            Status {
+                metrics: Arc::clone(&metrics),
+                door: Arc::clone(&door),
+                databases: names,
+                draining: Arc::clone(&draining),
+            },
+        );
+        let reload = Arc::new(Notify::new());
+        let reloads = Reloads {
+            file: file.to_owned(),
+            started_with: config,
+            published: Arc::clone(&published),
             door: Arc::clone(&door),
-            databases: names,
-            draining: Arc::clone(&draining),
-        });
-        for listener in status_listeners {
-            tokio::spawn(status::serve(listener, Arc::clone(&status)));
-        }
+            metrics: Arc::clone(&metrics),
+            probes,
+            level,
+        };
+        tokio::spawn(reloads.serve(Arc::clone(&reload)));
         Ok(Self {
             published,
             door,
             course,
             draining,
             metrics,
+            reload,
         })
     }
 
-    /// Waits for the signal to end, then until the clients are gone, the time is over or a second signal comes.
+    /// Reloads at each SIGHUP until the signal to end.
     async fn until(self, mut signals: Signals) {
-        signals.end().await;
-        let drain_timeout = self.published.current().process.drain_timeout;
+        while signals.next().await == Request::Reload {
+            self.reload.notify_one();
+        }
+        self.drain(signals).await;
+    }
+
+    /// Waits until the clients are gone, the time is over or a second signal comes. A reload may still take rights away.
+    async fn drain(self, mut signals: Signals) {
         tracing::info!(connections = self.door.connections(), "draining");
         self.draining.store(true, Ordering::Relaxed);
         self.metrics.drains();
@@ -151,14 +141,49 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
+        let ended = async {
+            while signals.next().await == Request::Reload {
+                self.reload.notify_one();
+            }
+        };
+        let drain_timeout = self.published.current().process.drain_timeout;
         tokio::select! {
             () = empty => tracing::info!("drained"),
             () = tokio::time::sleep(drain_timeout) => {
                 tracing::warn!(connections = self.door.connections(), "drain timeout: closing what is left");
             }
-            () = signals.end() => tracing::warn!(connections = self.door.connections(), "second signal: ending at once"),
+            () = ended => tracing::warn!(connections = self.door.connections(), "second signal: ending at once"),
         }
     }
+}
+
+async fn bind_status(config: &Config) -> Result<Vec<TcpListener>, AppFault> {
+    let mut listeners = Vec::new();
+    for address in config.status.listen.iter().map(|placed| placed.value) {
+        let listener = TcpListener::bind(address).await;
+        listeners.push(listener.map_err(|error| AppFault::Bind { address, error })?);
+    }
+    Ok(listeners)
+}
+
+fn serve_status(listeners: Vec<TcpListener>, status: Status) {
+    let status = Arc::new(status);
+    for listener in listeners {
+        tokio::spawn(status::serve(listener, Arc::clone(&status)));
+    }
+}
+
+/// How many workers: where nothing is written, as many as there are cores, less one where a backend needs a core of this machine.
+fn workers(config: &Config, snapshot: &Snapshot) -> usize {
+    if let Workers::Exactly(workers) = config.server.workers {
+        return (workers as usize).max(1);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let backend_here = snapshot
+        .databases
+        .iter()
+        .any(|database| database.backend.address.is_on_this_machine());
+    (cores - usize::from(backend_here && cores > 1)).max(1)
 }
 
 fn start_workers(
@@ -179,11 +204,11 @@ fn start_workers(
         };
         worker::spawn(index, start).map_err(AppFault::Start)
     };
-    (0..count.max(1)).map(start).collect()
+    (0..count).map(start).collect()
 }
 
 /// Says where Redwall listens, on lines that a person or a script can wait for.
-fn announce(bound: &[Bound], process: &Process, status: &[TcpListener]) {
+fn announce(bound: &[Bound], workers: usize, status: &[TcpListener]) {
     for listener in bound {
         tracing::info!(address = %listener.address, transport = listener.transport_name(), "listening");
     }
@@ -194,40 +219,32 @@ fn announce(bound: &[Bound], process: &Process, status: &[TcpListener]) {
         tracing::info!(%address, "status pages");
     }
     tracing::info!(
-        workers = process.workers,
+        workers,
         version = env!("CARGO_PKG_VERSION"),
         "redwall is ready"
     );
 }
 
-/// One probe a backend, for readiness and for what HELLO tells of the server.
-fn watch_backends(snapshot: &Snapshot, door: &Arc<Door>) {
-    for (index, database) in snapshot.databases.iter().enumerate() {
-        let name = database.name.clone();
-        let on_change = move |state: Result<&backend::Facts, &backend::ConnectFault>| match state {
-            Ok(facts) => tracing::info!(
-                database = %name, server = %facts.server, version = %facts.version, role = %facts.role, "backend is up"
-            ),
-            Err(fault) => tracing::warn!(database = %name, %fault, "backend is down"),
-        };
-        let probe_name = format!("redwall:{}:probe", database.name);
-        let status = Arc::clone(door.backend(index));
-        tokio::spawn(backend::health::watch(
-            Arc::clone(&database.backend),
-            status,
-            probe_name,
-            on_change,
-        ));
+/// Says what there is to say of a configuration that has been loaded.
+fn tell(notes: &[Note]) {
+    for Note {
+        file,
+        at,
+        severity,
+        text,
+    } in notes
+    {
+        let place = format!("{}:{}:{}", file.display(), at.line, at.column);
+        match severity {
+            Severity::Warning => tracing::warn!(place, "{text}"),
+            Severity::Info => tracing::debug!(place, "{text}"),
+        }
     }
 }
 
-fn show_certificates(snapshot: &Snapshot, metrics: &Metrics) {
-    for database in &snapshot.databases {
-        if let Some(expiry) = database.certificate_expiry {
-            metrics
-                .certificate_expiry
-                .with_label_values(&[database.name.as_str()])
-                .set(i64::try_from(expiry).unwrap_or(i64::MAX));
-        }
-    }
+/// Shows in the metrics that `snapshot` was loaded, and when its certificates end.
+fn show_loaded(snapshot: &Snapshot, metrics: &Metrics, at: SystemTime) {
+    let databases = snapshot.databases.iter();
+    let expiries = databases.map(|database| (database.name.as_str(), &database.expiries[..]));
+    metrics.configuration.loaded(at, expiries);
 }

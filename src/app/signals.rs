@@ -5,7 +5,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Handlers for the signals that mean something to Redwall.
-pub struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -13,7 +13,7 @@ pub struct Signals {
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(super) enum Request {
     /// SIGTERM or SIGINT: to end.
     End,
     /// SIGHUP: to read the configuration again.
@@ -25,7 +25,7 @@ impl Signals {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn install() -> io::Result<Self> {
+    pub(super) fn install() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -34,7 +34,7 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub async fn next(&mut self) -> Request {
+    pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.terminate.recv() => Request::End,
             _ = self.interrupt.recv() => Request::End,
@@ -42,10 +42,11 @@ impl Signals {
         }
     }
 
-    /// Waits for SIGTERM or SIGINT. Others are told that nothing comes of them.
-    pub async fn end(&mut self) {
-        while self.next().await == Request::Reload {
-            tracing::warn!("SIGHUP: this version doesn't reload its configuration: restart it");
+    /// Waits for SIGTERM or SIGINT; a SIGHUP is kept for [`Signals::next`].
+    pub(super) async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {},
+            _ = self.interrupt.recv() => {},
         }
     }
 }

@@ -89,6 +89,11 @@ impl Lane {
         }
     }
 
+    /// TEMP
+    pub fn retarget(&mut self, target: &Arc<BackendTarget>) {
+        self.target = Arc::clone(target);
+    }
+
     /// Whether there is a connection.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))

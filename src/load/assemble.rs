@@ -1,19 +1,22 @@
 //! From a configuration and its files to the snapshot that connections obey.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerifier;
 
 use super::fault::LoadFault;
 use super::files::{Files, read_config};
-use super::tls_check::Ending;
+use super::tls::ServerTls;
+use super::tls_check::Expiry;
 use crate::acl;
 use crate::admission::Admission;
 use crate::config::{self, Config, Note};
 use crate::snapshot::{
-    BackendAddress, BackendTarget, ClientLimits, Database, Listener, ProcessLimits, Snapshot,
-    Transport,
+    BackendAddress, BackendTarget, ClientLimits, Database, Listener, ListenerTls, ProcessLimits,
+    Snapshot, Transport,
 };
 
 /// A configuration that is sound, with everything that it refers to.
@@ -94,12 +97,12 @@ impl Files {
         };
         let (networks, tls, policy) = (networks?, tls?, policy?);
         let private_only = database.admission.private_only;
-        let expiries = tls.iter().flat_map(|tls| &tls.expiries);
-        let own = expiries.filter(|expiry| expiry.ending == Ending::ServerCertificate);
-        let certificate_expiry = own.map(|expiry| expiry.not_after).min();
+        let (backend_tls, of_backend) = backend_tls?.unzip();
+        let of_clients = tls.iter().flat_map(|tls| &tls.expiries);
+        let expiries = earliest(of_clients.chain(of_backend.iter().flatten()));
         let backend = BackendTarget {
             address: self.backend_address(&database.backend.address.value),
-            tls: backend_tls?,
+            tls: backend_tls,
             user: database.backend.user.clone(),
             password: password?,
             connect_timeout: database.backend.connect_timeout,
@@ -109,12 +112,12 @@ impl Files {
             listeners: listeners(database),
             admission: Admission::new(&networks.allow, &networks.deny, private_only),
             slots: database.connections,
-            tls: tls.map(|tls| tls.config),
+            tls: tls.map(listener_tls),
             certificate_users: database.certificate_mappings(),
             policy: Arc::new(policy),
             backend: Arc::new(backend),
             limits: limits(database),
-            certificate_expiry,
+            expiries,
         }))
     }
 
@@ -128,6 +131,31 @@ impl Files {
             }
         }
     }
+}
+
+fn listener_tls(tls: ServerTls) -> ListenerTls {
+    let verifier = tls.verifier.map(|verifier| {
+        let verifier: Arc<dyn ClientCertVerifier> = verifier;
+        verifier
+    });
+    ListenerTls {
+        config: tls.config,
+        verifier,
+        trust: tls.trust,
+        min_version: tls.min_version,
+    }
+}
+
+/// The earliest end of each kind.
+fn earliest<'a>(expiries: impl Iterator<Item = &'a Expiry>) -> Vec<(&'static str, u64)> {
+    let mut earliest = BTreeMap::new();
+    for expiry in expiries {
+        let end = earliest
+            .entry(expiry.ending.label())
+            .or_insert(expiry.not_after);
+        *end = expiry.not_after.min(*end);
+    }
+    earliest.into_iter().collect()
 }
 
 fn listeners(database: &config::Database) -> Vec<Listener> {

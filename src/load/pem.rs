@@ -38,6 +38,11 @@ impl PemFile {
         &self.name
     }
 
+    /// Its bytes. They may hold a key: nothing but a digest of them may be kept.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Its permission bits, where known.
     pub fn mode(&self) -> Option<u32> {
         self.mode

@@ -18,6 +18,7 @@ use rustls::pki_types::UnixTime;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
+use sha2::{Digest, Sha256};
 
 pub use super::backend_tls::{BackendTls, BackendTlsSource, client_config};
 pub use super::own_certificate::CertificateSource;
@@ -63,6 +64,10 @@ pub struct ServerTls {
     pub config: Arc<ServerConfig>,
     /// The verifier in it, where clients are asked for a certificate.
     pub verifier: Option<Arc<ClientVerifier>>,
+    /// Digest of all that the verifier was made of.
+    pub trust: [u8; 32],
+    /// The oldest version of TLS.
+    pub min_version: TlsVersion,
     /// What `check` prints.
     pub notes: Vec<CheckNote>,
     /// What ends when.
@@ -132,9 +137,40 @@ pub fn server_config(source: &TlsSource, now: UnixTime) -> Result<ServerTls, Vec
     Ok(ServerTls {
         config,
         verifier,
+        trust: trust(source),
+        min_version: source.min_version,
         notes,
         expiries,
     })
+}
+
+/// A digest of what clients' certificates are judged by. Every part comes with its length, so that none can pass for another.
+fn trust(source: &TlsSource) -> [u8; 32] {
+    let TlsSource {
+        certificates: _,
+        client_cas,
+        client_certificates,
+        crl_grace,
+        min_version: _,
+    } = source;
+    let mut digest = Sha256::new();
+    let mut add = |part: &[u8]| {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    };
+    add(&[match client_certificates {
+        ClientCertificates::Off => 0,
+        ClientCertificates::Optional => 1,
+        ClientCertificates::Required => 2,
+    }]);
+    add(&crl_grace.as_nanos().to_be_bytes());
+    for CaSource { name, pem, crls } in client_cas {
+        add(name.as_bytes());
+        add(pem.bytes());
+        add(&(crls.len() as u64).to_be_bytes());
+        crls.iter().for_each(|crl| add(crl.bytes()));
+    }
+    digest.finalize().into()
 }
 
 fn listener(

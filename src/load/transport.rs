@@ -7,7 +7,7 @@ use super::files::{Content, Files};
 use super::own_certificate::{CertificateSource, OwnCertificate, Use};
 use super::pem::PemFile;
 use super::tls::{CaSource, ServerTls, TlsSource, provider, server_config};
-use super::tls_check::CheckNote;
+use super::tls_check::{CheckNote, Expiry};
 use super::tls_fault::{TlsFault, TlsProblem};
 use crate::config::{self, At, CertificatePair, Database, Fault, FileRef, Note, TlsVersion};
 use crate::snapshot::BackendTls;
@@ -39,12 +39,12 @@ impl Files {
         Some(Some(server))
     }
 
-    /// TLS to a database's backend. `Some(None)`: it is reached without; `None`: faults have been noted.
+    /// TLS to a database's backend, and when its parts end. `Some(None)`: it is reached without; `None`: faults have been noted.
     pub(super) fn backend_tls(
         &mut self,
         database: &Database,
         now: UnixTime,
-    ) -> Option<Option<BackendTls>> {
+    ) -> Option<Option<(BackendTls, Vec<Expiry>)>> {
         let Some(tls) = &database.backend.tls else {
             return Some(None);
         };
@@ -67,10 +67,11 @@ impl Files {
         };
         let client = self.sound_tls(database.backend.address.at, client_config(&source, now))?;
         self.tell(database.backend.address.at, client.notes);
-        Some(Some(BackendTls {
+        let tls = BackendTls {
             config: client.config,
             server_name: client.server_name,
-        }))
+        };
+        Some(Some((tls, client.expiries)))
     }
 
     fn client_ca(&mut self, ca: &config::ClientCa) -> Option<CaSource> {

@@ -16,8 +16,8 @@ use crate::backend::Facts;
 use crate::client::Client;
 use crate::lane::Lane;
 use crate::resp::RequestScanner;
-use crate::session::{Session, Standing};
-use crate::snapshot::{Database, Snapshot};
+use crate::session::Session;
+use crate::snapshot::Database;
 use crate::telemetry::CloseReason;
 
 /// Rounds of moving bytes before other connections of the worker have their turn.
@@ -73,16 +73,23 @@ impl Connection {
     /// Serves the client until its end.
     pub(super) async fn serve(mut self) -> End {
         self.seat.register_waker().await;
-        std::future::poll_fn(|context| {
-            if self.session.principal().is_some() {
-                self.on_logged_in(context, Instant::now());
-            }
-            Poll::Ready(())
-        })
-        .await;
-        let end = std::future::poll_fn(|context| self.turn(context)).await;
+        let begun = std::future::poll_fn(|context| Poll::Ready(self.begin(context))).await;
+        let end = match begun {
+            Ok(()) => std::future::poll_fn(|context| self.turn(context)).await,
+            Err(end) => end,
+        };
         self.finish().await;
         end
+    }
+
+    /// What was proven in the handshake is judged by the snapshot in force now, before anything comes of it.
+    fn begin(&mut self, context: &mut Context<'_>) -> Result<(), End> {
+        let now = Instant::now();
+        self.obey(now)?;
+        if self.session.principal().is_some() {
+            self.on_logged_in(context, now);
+        }
+        Ok(())
     }
 
     /// One turn: moves what can be moved, and is woken when there is more.
@@ -122,7 +129,8 @@ impl Connection {
     /// Looks at what may have changed around the connection: policy, drain, deadlines.
     fn obey(&mut self, now: Instant) -> Result<(), End> {
         if self.worker.published.generation() != self.generation {
-            self.on_snapshot(&self.worker.published.current())?;
+            let snapshot = self.worker.published.current();
+            self.on_snapshot(&snapshot)?;
         }
         if self.seat.is_evicted() {
             return Err(End(CloseReason::Evicted));
@@ -147,28 +155,6 @@ impl Connection {
         {
             return Err(End(CloseReason::OutputTimeout));
         }
-        Ok(())
-    }
-
-    /// A new snapshot governs the next command: the address, the user and the way of login are looked at again.
-    fn on_snapshot(&mut self, snapshot: &Arc<Snapshot>) -> Result<(), End> {
-        let database = snapshot
-            .databases
-            .iter()
-            .find(|database| database.name == self.database.name);
-        let database = database.ok_or(End(CloseReason::Revoked))?;
-        database
-            .admission
-            .admit(self.peer)
-            .map_err(|_| End(CloseReason::Revoked))?;
-        match (self.session.on_policy(&database.policy), &self.phase) {
-            (Standing::Revoked, _) | (Standing::Changed, Phase::Streaming(_)) => {
-                return Err(End(CloseReason::Revoked));
-            }
-            (Standing::Changed | Standing::Unchanged, _) => {}
-        }
-        self.database = Arc::clone(database);
-        self.generation = snapshot.generation;
         Ok(())
     }
 

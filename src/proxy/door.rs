@@ -119,6 +119,13 @@ impl Door {
         }
     }
 
+    /// Takes the limits of a new snapshot, whose databases stand in the same order.
+    pub fn take_limits(&self, snapshot: &Snapshot) {
+        for (entrance, database) in self.databases.iter().zip(&snapshot.databases) {
+            entrance.books().slots.set_limits(database.slots);
+        }
+    }
+
     /// Judges a connection from `address` right after accept, by its address first and then by the books.
     pub(super) fn admit(
         self: &Arc<Self>,

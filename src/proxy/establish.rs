@@ -68,7 +68,7 @@ fn client(
     let socket = tokio::net::TcpStream::from_std(socket).ok()?;
     let tls = match (transport, &database.tls) {
         (Transport::Plaintext, _) => None,
-        (Transport::Tls, Some(config)) => Some(Tls::new(Arc::clone(config)).ok()?),
+        (Transport::Tls, Some(tls)) => Some(Tls::new(Arc::clone(&tls.config)).ok()?),
         // A TLS listener without TLS can't be loaded; were it there, nobody would be served in the clear.
         (Transport::Tls, None) => return None,
     };
@@ -95,6 +95,7 @@ enum Turned {
     Timeout,
     Evicted,
     Drained,
+    Withdrawn,
     Failed {
         outcome: HandshakeOutcome,
         why: String,
@@ -157,6 +158,9 @@ impl Newcomer {
             if self.worker.is_draining() {
                 return Poll::Ready(Err(Turned::Drained));
             }
+            if !self.is_still_admitted() {
+                return Poll::Ready(Err(Turned::Withdrawn));
+            }
             if Instant::now() >= deadline {
                 return Poll::Ready(Err(Turned::Timeout));
             }
@@ -179,6 +183,18 @@ impl Newcomer {
                 }
             }
         }
+    }
+
+    /// Whether a newer snapshot still admits the address. The rest is judged when the handshake is over.
+    fn is_still_admitted(&self) -> bool {
+        if self.worker.published.generation() == self.generation {
+            return true;
+        }
+        let snapshot = self.worker.published.current();
+        snapshot
+            .databases
+            .get(self.index)
+            .is_some_and(|database| database.admission.admit(self.peer.ip()).is_ok())
     }
 
     /// Says what went wrong in a handshake, and what to do about it.
@@ -307,6 +323,7 @@ impl Newcomer {
             Turned::Timeout => (HandshakeOutcome::Timeout, None),
             Turned::Evicted => (HandshakeOutcome::Evicted, None),
             Turned::Drained => (HandshakeOutcome::Drained, None),
+            Turned::Withdrawn => (HandshakeOutcome::Withdrawn, None),
             Turned::Failed {
                 outcome,
                 why,

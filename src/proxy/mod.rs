@@ -8,6 +8,7 @@ mod door;
 mod ending;
 mod establish;
 mod flow;
+mod renewal;
 mod requests;
 mod seats;
 mod upload;

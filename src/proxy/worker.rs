@@ -173,6 +173,7 @@ async fn run(start: Start, mut receiver: mpsc::UnboundedReceiver<Accepted>) {
         mut course,
         next_client,
     } = start;
+    let mut snapshots = published.subscribe();
     let worker = Rc::new(Worker {
         published,
         door,
@@ -196,7 +197,10 @@ async fn run(start: Start, mut receiver: mpsc::UnboundedReceiver<Accepted>) {
                     return;
                 }
                 worker.draining.set(*course.borrow_and_update() == Course::Draining);
-                worker.seats.wake_all();
+                drop(tokio::task::spawn_local(Rc::clone(&worker.seats).wake_all()));
+            }
+            Ok(()) = snapshots.changed() => {
+                drop(tokio::task::spawn_local(Rc::clone(&worker.seats).wake_all()));
             }
         }
     }

@@ -30,7 +30,8 @@ use crate::resp::{Limits, OwnedRequest, Protocol, encode};
 use subscriptions::Subscriptions;
 use transaction::Transaction;
 
-/// What a session is told when its connection is established; nothing of it ever changes.
+/// What a session is told when its connection is established. Nothing of it changes but whom the certificate proves, by
+/// [`Session::on_policy`].
 #[derive(Clone, Debug)]
 pub struct Beginning {
     /// The connection's number, unique in the process: what `CLIENT ID` answers.
@@ -87,6 +88,11 @@ impl Session {
     /// Who the client is, once it is logged in.
     pub fn principal(&self) -> Option<&Principal> {
         self.principal.as_ref()
+    }
+
+    /// Whom its certificate proves, as far as is known.
+    pub fn certificate_user(&self) -> Option<&str> {
+        self.beginning.certificate_user.as_deref()
     }
 
     /// The protocol that the client speaks.
@@ -153,7 +159,10 @@ impl Session {
 
     /// The policy has changed: whether this client may still be here. Its rights are looked up again at its next command; a
     /// transaction of commands that were judged by other rights fails, as do those of Redis when EXEC judges them again.
-    pub fn on_policy(&mut self, policy: &Policy) -> Standing {
+    ///
+    /// `certificate_user` is whom its certificate proves as of now.
+    pub fn on_policy(&mut self, policy: &Policy, certificate_user: Option<String>) -> Standing {
+        self.beginning.certificate_user = certificate_user;
         let Some(before) = &self.principal else {
             return Standing::Unchanged;
         };

@@ -207,6 +207,7 @@ impl Bed {
     /// A new policy in which `app` has these rules.
     fn reload(&mut self, app: &str) -> Standing {
         self.policy = policy(self.policy.generation() + 1, app);
-        self.session.on_policy(&self.policy)
+        let user = self.session.certificate_user().map(str::to_owned);
+        self.session.on_policy(&self.policy, user)
     }
 }

@@ -3,16 +3,19 @@
 //! Only types. `load` builds a snapshot from files; `app` publishes it; workers look at it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+use rustls::server::danger::ClientCertVerifier;
+use tokio::sync::watch;
 
 use crate::acl::Policy;
 use crate::admission::Admission;
 use crate::admission::certificate::CertificateMapping;
 use crate::admission::slots::SlotLimits;
 pub use crate::config::BackendAddress;
-use crate::config::Secret;
+use crate::config::{Secret, TlsVersion};
 
 /// All that is in force.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ pub struct Database {
     /// How many may be connected.
     pub slots: SlotLimits,
     /// TLS for its clients; `None` if it has plaintext listeners only.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<ListenerTls>,
     /// From a client's certificate to its user.
     pub certificate_users: Vec<CertificateMapping>,
     /// Users and their rights.
@@ -55,8 +58,21 @@ pub struct Database {
     pub backend: Arc<BackendTarget>,
     /// Bounds on what one client may use, and deadlines.
     pub limits: ClientLimits,
-    /// Unix time at which the earliest of its server certificates expires, in seconds.
-    pub certificate_expiry: Option<u64>,
+    /// When its certificates and revocation lists end, in Unix seconds: the earliest of each kind, by the kind's name.
+    pub expiries: Vec<(&'static str, u64)>,
+}
+
+/// TLS for a database's clients.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// What new handshakes obey.
+    pub config: Arc<rustls::ServerConfig>,
+    /// Who judges clients' certificates, those of established connections too; `None` where none are asked for.
+    pub verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Digest of all that `verifier` was made of: where it is the same, so is the judgement.
+    pub trust: [u8; 32],
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
 }
 
 /// One address to listen on.
@@ -117,6 +133,13 @@ pub struct BackendTarget {
     pub connect_timeout: Duration,
 }
 
+impl BackendTarget {
+    /// TEMP
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        self.address == other.address && self.user == other.user
+    }
+}
+
 /// TLS to a backend.
 #[derive(Clone, Debug)]
 pub struct BackendTls {
@@ -130,7 +153,7 @@ pub struct BackendTls {
 #[derive(Debug)]
 pub struct Published {
     generation: AtomicU64,
-    current: RwLock<Arc<Snapshot>>,
+    current: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Published {
@@ -138,7 +161,7 @@ impl Published {
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
             generation: AtomicU64::new(snapshot.generation),
-            current: RwLock::new(Arc::new(snapshot)),
+            current: watch::Sender::new(Arc::new(snapshot)),
         }
     }
 
@@ -149,6 +172,23 @@ impl Published {
 
     /// The snapshot in force.
     pub fn current(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Puts `next` in force, for everybody's next step, and returns the one before. It may be large: the caller drops it where
+    /// nobody waits.
+    pub fn publish(&self, next: Snapshot) -> Arc<Snapshot> {
+        let mut next = Arc::new(next);
+        // Both under the lock: whoever sees the new number finds the new snapshot, and whoever is told of it sees the number.
+        self.current.send_modify(|current| {
+            self.generation.store(next.generation, Ordering::Release);
+            std::mem::swap(current, &mut next);
+        });
+        next
+    }
+
+    /// Tells of every later snapshot.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.current.subscribe()
     }
 }

@@ -9,26 +9,56 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{Log, LogFormat};
 
+/// Changes the level of a log that is open.
+pub struct LevelHandle(Box<dyn Fn(EnvFilter) + Send>);
+
+impl LevelHandle {
+    /// Takes the level of `log`, unless `RUST_LOG` says otherwise.
+    pub fn set(&self, log: &Log) {
+        // What could be read at the start can be read now.
+        if let Ok(filter) = filter(log) {
+            (self.0)(filter);
+        }
+    }
+}
+
 /// Sends events of the configured level and above to standard error. `RUST_LOG` wins over it; `NO_COLOR` is honoured.
 ///
 /// # Errors
 /// A text, if the process has a log already or `RUST_LOG` can't be read.
-pub fn install(log: &Log) -> Result<(), String> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives),
-        Ok(_) | Err(_) => EnvFilter::try_new(log.level.text()),
-    }
-    .map_err(|error| error.to_string())?;
+pub fn install(log: &Log) -> Result<LevelHandle, String> {
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let writer = BoxMakeWriter::new(std::io::stderr);
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(log)?)
         .with_target(false)
         .with_writer(writer);
     match log.format {
-        LogFormat::Text => builder.with_ansi(colour).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let builder = builder.with_ansi(colour).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.try_init().map_err(|error| error.to_string())?;
+            // The subscriber lives as long as the process.
+            Ok(LevelHandle(Box::new(move |filter| {
+                drop(handle.reload(filter))
+            })))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.try_init().map_err(|error| error.to_string())?;
+            Ok(LevelHandle(Box::new(move |filter| {
+                drop(handle.reload(filter))
+            })))
+        }
+    }
+}
+
+fn filter(log: &Log) -> Result<EnvFilter, String> {
+    match std::env::var("RUST_LOG") {
+        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives),
+        Ok(_) | Err(_) => EnvFilter::try_new(log.level.text()),
     }
     .map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::collector::{ShardCollector, Workers};
+use super::configuration::ConfigurationMetrics;
 use super::shard::{RefusalReason, Shard};
 use crate::acl::DenialReason;
 use crate::command;
@@ -27,8 +28,8 @@ pub struct Metrics {
     pub backend_connect_failures: IntCounterVec,
     /// 1 while Redwall drains.
     draining: IntGaugeVec,
-    /// Unix time at which the earliest server certificate of a database expires.
-    pub certificate_expiry: IntGaugeVec,
+    /// What is known of the configuration in force.
+    pub configuration: ConfigurationMetrics,
 }
 
 impl Metrics {
@@ -83,12 +84,7 @@ impl Metrics {
                 "1 while no new connections are taken before the end.",
                 &[],
             )?,
-            certificate_expiry: gauge(
-                &registry,
-                "redwall_server_certificate_expiry_timestamp_seconds",
-                "Unix time at which the earliest server certificate of a database expires.",
-                &["database"],
-            )?,
+            configuration: ConfigurationMetrics::new(&registry)?,
             registry,
             workers,
         };
@@ -178,7 +174,7 @@ fn counter(
     Ok(metric)
 }
 
-fn gauge(
+pub(super) fn gauge(
     registry: &Registry,
     name: &str,
     help: &str,

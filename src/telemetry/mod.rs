@@ -1,6 +1,7 @@
 //! What Redwall counts and logs. Takes events, never decides anything; imported by the I/O rooms only.
 
 mod collector;
+mod configuration;
 pub mod histogram;
 pub mod log;
 pub mod metrics;

@@ -53,6 +53,8 @@ labels! {
         Evicted = "evicted",
         /// Redwall shut down.
         Drained = "drained",
+        /// A reload withdrew the address's right to connect.
+        Withdrawn = "withdrawn",
         /// A certificate was asked for and none came.
         NoCertificate = "no_certificate",
         /// The client's certificate was refused.
@@ -107,6 +109,8 @@ labels! {
         Evicted = "evicted",
         /// Its right to be here was withdrawn.
         Revoked = "revoked",
+        /// Its database has another backend now.
+        BackendChanged = "backend_changed",
         /// Its keys had encrypted as much as they may.
         WornOut = "worn_out",
         /// Redwall shut down.

@@ -1,11 +1,16 @@
 //! A certificate authority of a test's own, for certificates that `redwall certs` doesn't make.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::TempDir;
 
@@ -28,6 +33,14 @@ pub struct Issued {
     pub key: PathBuf,
 }
 
+impl Issued {
+    fn serial(&self) -> SerialNumber {
+        let der = CertificateDer::from_pem_file(&self.cert).unwrap();
+        let (_, certificate) = X509Certificate::from_der(&der).unwrap();
+        SerialNumber::from_slice(certificate.raw_serial())
+    }
+}
+
 impl Authority {
     pub fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::default();
@@ -44,6 +57,27 @@ impl Authority {
     /// The file of its own certificate.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("ca.crt")
+    }
+
+    /// A revocation list, number `number`, of the certificates in `revoked`; returns its file.
+    pub fn revoke(&self, number: u64, revoked: &[&Issued]) -> PathBuf {
+        let now = time::OffsetDateTime::now_utc();
+        let revoked = revoked.iter().map(|issued| RevokedCertParams {
+            serial_number: issued.serial(),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now,
+            next_update: now + time::Duration::days(30),
+            crl_number: number.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).unwrap().pem().unwrap();
+        self.folder.write(&format!("{number}.crl"), &list)
     }
 
     /// Issues a certificate for `name`, as common name and, for servers, as the host's name.
@@ -67,7 +101,9 @@ impl Authority {
         change(&mut parameters);
         let key = KeyPair::generate().unwrap();
         let cert = parameters.signed_by(&key, &self.issuer).unwrap();
-        let file = |ending| format!("{name}-{purpose:?}.{ending}");
+        static ISSUED: AtomicU32 = AtomicU32::new(0);
+        let number = ISSUED.fetch_add(1, Ordering::Relaxed);
+        let file = |ending| format!("{name}-{purpose:?}-{number}.{ending}");
         Issued {
             cert: self.folder.write(&file("crt"), &cert.pem()),
             key: self.folder.write(&file("key"), &key.serialize_pem()),

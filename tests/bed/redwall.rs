@@ -111,7 +111,7 @@ fn sha256(password: &str) -> String {
 pub struct Redwall {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
-    _folder: TempDir,
+    folder: TempDir,
     /// Where clients connect.
     pub address: SocketAddr,
     /// Where the status pages are.
@@ -121,7 +121,22 @@ pub struct Redwall {
 impl Redwall {
     /// Starts the program with a configuration and waits until it is ready and has reached its backend or failed to.
     pub fn start(config: &str) -> Self {
+        let mut redwall = Self::spawn(config);
+        redwall.wait_until_ready();
+        redwall
+    }
+
+    /// Starts the program with a configuration.
+    pub fn spawn(config: &str) -> Self {
+        Self::spawn_with(config, &[])
+    }
+
+    /// Starts the program with a configuration and more files beside it.
+    pub fn spawn_with(config: &str, files: &[(&str, &str)]) -> Self {
         let folder = TempDir::new("redwall");
+        for (name, text) in files {
+            folder.write(name, text);
+        }
         let path = folder.write("redwall.toml", config);
         let mut child = program()
             .args(["run", "--config"])
@@ -140,24 +155,27 @@ impl Redwall {
             }
         });
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut redwall = Self {
+        Self {
             child,
             log,
-            _folder: folder,
+            folder,
             address: unknown,
             status: unknown,
-        };
+        }
+    }
+
+    /// Waits until it is ready and has reached its backend or failed to.
+    pub fn wait_until_ready(&mut self) {
         wait_until("Redwall is ready", || {
             assert!(
-                redwall.child.try_wait().unwrap().is_none(),
+                self.child.try_wait().unwrap().is_none(),
                 "Redwall ended: {}",
-                redwall.log()
+                self.log()
             );
-            redwall.has_logged("redwall is ready") && redwall.has_logged("backend is ")
+            self.has_logged("redwall is ready") && self.has_logged("backend is ")
         });
-        redwall.address = redwall.address_in("\"message\":\"listening\"");
-        redwall.status = redwall.address_in("\"message\":\"status pages\"");
-        redwall
+        self.address = self.address_in("\"message\":\"listening\"");
+        self.status = self.address_in("\"message\":\"status pages\"");
     }
 
     fn address_in(&self, marker: &str) -> SocketAddr {
@@ -204,6 +222,56 @@ impl Redwall {
 
     pub fn signal(&self, name: &str) {
         signal(self.pid(), name);
+    }
+
+    /// Writes a file beside the configuration.
+    pub fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
+        self.folder.write(name, text)
+    }
+
+    /// Puts another configuration in place.
+    pub fn rewrite(&self, text: &str) {
+        self.replace("redwall.toml", text);
+    }
+
+    /// Puts another file in place of one beside the configuration, by renaming it over the old one.
+    pub fn replace(&self, name: &str, text: &str) {
+        let new = self.folder.write(&format!("{name}.new"), text);
+        std::fs::rename(new, self.folder.path().join(name)).unwrap();
+    }
+
+    /// Has it reload `text`, which it must accept; returns when it is in force.
+    pub fn reload(&self, text: &str) {
+        self.rewrite(text);
+        self.hang_up("configuration reloaded");
+    }
+
+    /// Has it reload `text`, which it must refuse; returns what it logged of it.
+    pub fn reload_refused(&self, text: &str) -> String {
+        self.rewrite(text);
+        let before = self.log.lock().unwrap().len();
+        self.hang_up("reload refused");
+        self.log.lock().unwrap()[before..].join("\n")
+    }
+
+    /// Sends SIGHUP and waits until `outcome` is logged once more.
+    pub fn hang_up(&self, outcome: &str) {
+        let before = self.times_logged(outcome);
+        self.signal("HUP");
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while self.times_logged(outcome) == before {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no `{outcome}`:\n{}",
+                self.log()
+            );
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
+    }
+
+    pub fn times_logged(&self, text: &str) -> usize {
+        let log = self.log.lock().unwrap();
+        log.iter().filter(|line| line.contains(text)).count()
     }
 
     /// Waits for the process's end.

@@ -42,7 +42,7 @@ fn an_expired_certificate_is_refused_and_said_to_be_expired() {
             "redwall_handshakes_total{database=\"main\",outcome=\"bad_certificate\"}",
             2.0,
         );
-        assert!(redwall.log().contains("expired"), "{}", redwall.log());
+        redwall.wait_for_log("expired");
     }
 }
 

@@ -26,6 +26,7 @@ mod leaving;
 mod listeners;
 mod operations;
 mod pubsub;
+mod reload;
 mod tls;
 mod traffic;
 mod transactions;

@@ -29,7 +29,7 @@ fn promtool_finds_nothing_to_complain_of_in_the_metrics() {
         "redwall_command_duration_seconds_bucket",
         "redwall_backend_up{database=\"main\"} 1",
         "redwall_denials_total",
-        "redwall_server_certificate_expiry_timestamp_seconds{database=\"main\"}",
+        "redwall_tls_expiry_timestamp_seconds{database=\"main\",kind=\"server_certificate\"}",
         "process_resident_memory_bytes",
     ] {
         assert!(metrics.contains(name), "{name} in\n{metrics}");
@@ -99,16 +99,6 @@ fn the_drain_has_a_deadline_and_a_second_signal_ends_it() {
                 .contains("blocked_clients:0")
         });
     }
-}
-
-#[test]
-fn a_hangup_is_answered_in_the_log_and_ends_nothing() {
-    let backend = Backend::start();
-    let redwall = Config::new(&backend.url()).start();
-    let mut client = Client::login(redwall.address, "app", "app");
-    redwall.signal("HUP");
-    redwall.wait_for_log("SIGHUP");
-    assert_eq!(client.ask(&["PING"]), "+PONG\r\n");
 }
 
 #[test]

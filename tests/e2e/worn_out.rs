@@ -128,7 +128,9 @@ fn server_config() -> ServerConfig {
 fn a_client_whose_keys_are_worn_out_is_closed_between_two_commands() {
     let backend = Backend::start();
     let redwall = Inside::start(&Config::new(&backend.url()), |database| {
-        database.tls = Some(Arc::new(server_config()));
+        if let Some(tls) = &mut database.tls {
+            tls.config = Arc::new(server_config());
+        }
     });
     let config = client_config(Identity::None, &[&TLS12]);
     let mut client = Client::with_config(redwall.address, config).unwrap();
