@@ -23,6 +23,9 @@ use crate::session::{Beginning, Session};
 use crate::snapshot::{Database, Transport};
 use crate::telemetry::{CloseReason, HandshakeOutcome};
 
+/// So many reloads a handshake may outlive.
+const GENERATIONS_KEPT: u64 = 8;
+
 /// How long a refused client may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -185,16 +188,23 @@ impl Newcomer {
         }
     }
 
-    /// Whether a newer snapshot still admits the address. The rest is judged when the handshake is over.
+    /// Whether a newer snapshot still admits the address. The rest is judged when the handshake is over. One that began many
+    /// snapshots ago must begin again, since it keeps its own from being freed.
     fn is_still_admitted(&self) -> bool {
-        if self.worker.published.generation() == self.generation {
+        let behind = self
+            .worker
+            .published
+            .generation()
+            .saturating_sub(self.generation);
+        if behind == 0 {
             return true;
         }
         let snapshot = self.worker.published.current();
-        snapshot
-            .databases
-            .get(self.index)
-            .is_some_and(|database| database.admission.admit(self.peer.ip()).is_ok())
+        behind <= GENERATIONS_KEPT
+            && snapshot
+                .databases
+                .get(self.index)
+                .is_some_and(|database| database.admission.admit(self.peer.ip()).is_ok())
     }
 
     /// Says what went wrong in a handshake, and what to do about it.

@@ -2,6 +2,8 @@
 //!
 //! What was taken away ends the connection here; what remains is not disturbed.
 
+use std::time::Instant;
+
 use rustls::ProtocolVersion;
 use rustls::pki_types::{CertificateDer, UnixTime};
 
@@ -98,7 +100,9 @@ impl Connection {
     /// What waits for the backend was allowed by rights that are gone.
     fn withdraw(&mut self, reason: CloseReason, why: &str) -> End {
         self.lane.close();
-        tracing::info!(database = %self.database.name, peer = %self.peer, why, "connection closed after a reload");
+        if self.worker.may_log(self.peer, Instant::now()) {
+            tracing::info!(database = %self.database.name, peer = %self.peer, why, "connection closed after a reload");
+        }
         End(reason)
     }
 }

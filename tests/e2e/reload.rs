@@ -466,3 +466,21 @@ fn a_file_cut_at_any_byte_is_refused_or_sound_and_never_changes_half_of_what_is_
         assert_eq!(refused, whole.len() - sound, "{name}");
     }
 }
+
+#[test]
+fn a_handshake_that_outlives_many_reloads_must_begin_again_so_that_old_snapshots_are_freed() {
+    let backend = Backend::start();
+    let config = Config::new(&backend.url());
+    let redwall = config.start();
+    let mut silent = std::net::TcpStream::connect(redwall.address).unwrap();
+    redwall.wait_for_metric("redwall_half_open_connections{database=\"main\"}", 1.0);
+    for _ in 0..9 {
+        redwall.hang_up("configuration reloaded");
+    }
+    silent.set_read_timeout(Some(PROMISED)).unwrap();
+    assert_eq!(std::io::Read::read(&mut silent, &mut [0]).unwrap(), 0);
+    redwall.wait_for_metric(
+        "redwall_handshakes_total{database=\"main\",outcome=\"withdrawn\"}",
+        1.0,
+    );
+}
