@@ -275,7 +275,8 @@ impl<N: Fn(&str) -> NoPassRule> Reader<N> {
         }
     }
 
-    /// Refuses a user that anybody may use; `default`, which servers have so, is switched off instead.
+    /// Refuses a user that anybody may use, unless that is taken; `default`, which servers have so with all rights, is
+    /// switched off whatever is taken: who wants one writes it into the configuration.
     fn checked(
         &mut self,
         identity: Identity,
@@ -285,13 +286,14 @@ impl<N: Fn(&str) -> NoPassRule> Reader<N> {
         rules_at: usize,
     ) -> Identity {
         let open = identity.enabled == Enabled::On && identity.nopass == NoPass::Yes;
-        if !open || (self.nopass)(name) == NoPassRule::Taken {
+        let is_default = name == "default";
+        if !open || !is_default && (self.nopass)(name) == NoPassRule::Taken {
             return identity;
         }
         let mut reversed = rules.rules().iter().rev();
         let nopass = reversed.find(|placed| placed.rule == Rule::Identity(IdentityRule::NoPass));
         let at = line.indent + rules_at + nopass.map_or(0, |placed| placed.at);
-        if name != "default" {
+        if !is_default {
             self.fault(line.number, at, AclFileFaultKind::NoPass);
             return identity;
         }

@@ -43,6 +43,12 @@ impl PasswordHash {
         Ok(Self(hash))
     }
 
+    /// Whether it is the hash of no password at all, which servers take for one and list like any other: `AUTH name ""`
+    /// would log in.
+    pub fn is_of_nothing(&self) -> bool {
+        *self == Self::of(b"")
+    }
+
     /// A value to compare with where there is no hash; that it equals one must count for nothing.
     pub(super) fn decoy() -> Self {
         Self([0; 32])

@@ -98,7 +98,7 @@ pub(crate) fn secret(value: &Value<'_>) -> Option<SecretSource> {
 pub(crate) fn password(value: &Value<'_>) -> Option<PasswordSource> {
     if let Some(text) = value.as_text() {
         return match text.strip_prefix('#').and_then(digits) {
-            Some(hash) => Some(PasswordSource::Hash(hash)),
+            Some(hash) => not_of_nothing(value, hash).map(PasswordSource::Hash),
             None => value.refuse("is a string that is not a hash", PASSWORD_SHAPE),
         };
     }
@@ -133,9 +133,20 @@ fn env(value: &Value<'_>) -> Option<Placed<String>> {
 fn hash(value: &Value<'_>) -> Option<PasswordHash> {
     let expected = "64 lower-case hexadecimal digits, as `redwall hash-password` prints them";
     match digits(value.text(expected)?) {
-        Some(hash) => Some(hash),
+        Some(hash) => not_of_nothing(value, hash),
         None => value.refuse("is not a SHA-256 hash", expected),
     }
+}
+
+/// An empty password would be one that logs in.
+fn not_of_nothing(value: &Value<'_>, hash: PasswordHash) -> Option<PasswordHash> {
+    if hash.is_of_nothing() {
+        return value.refuse(
+            "is the hash of an empty password",
+            "that of at least one byte",
+        );
+    }
+    Some(hash)
 }
 
 fn digits(text: &str) -> Option<PasswordHash> {

@@ -11,7 +11,7 @@ mod temp;
 
 pub use authority::{Authority, Issued, Purpose};
 pub use client::{Client, Identity, config as client_config, config_of, stranger_config};
-pub use redis::{Backend, Server, signal};
+pub use redis::{ADMIN, Backend, Direct, Server, service_user, signal};
 pub use redwall::{Config, Redwall, passwords};
 pub use tap::Tap;
 pub use temp::TempDir;

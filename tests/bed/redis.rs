@@ -9,10 +9,17 @@ use redwall::resp::{OwnedRequest, ReplyScanner};
 
 use super::{PATIENCE, TempDir, wait_until};
 
-/// The service user's rules, as the README gives them.
-const SERVICE_USER: &str = "user redwall on >service +@all -@admin -@dangerous -function -script|debug -script|flush \
-     -script|kill +info +role +keys +sort +sort_ro +flushdb +flushall +swapdb +config|get +client|no-evict \
-     +client|unblock ~* &*";
+/// The service user's line, as the README gives it.
+pub fn service_user() -> String {
+    let readme = include_str!("../../README.md");
+    let mut lines = readme.lines().map(str::trim);
+    let line = lines.find(|line| line.starts_with("user redwall on >PASSWORD "));
+    line.expect("the README gives the service user")
+        .replace("PASSWORD", "service")
+}
+
+/// The administrator's line, as in an ACL file.
+pub const ADMIN: &str = "user admin on >admin +@all ~* &*";
 
 /// The servers that Redwall supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +64,29 @@ impl Backend {
 
     /// `server` with more lines in its configuration.
     pub fn start_as(server: Server, more: &[&str]) -> Self {
+        let users = [
+            service_user(),
+            ADMIN.to_owned(),
+            "user default off".to_owned(),
+        ];
+        Self::start_in(TempDir::new("redis"), server, &users, more)
+    }
+
+    /// `server` with an ACL file, in which the administrator alone stands.
+    pub fn start_with_acl_file(server: Server) -> Self {
         let folder = TempDir::new("redis");
+        let file = folder.write("users.acl", &format!("{ADMIN}\n"));
+        let line = format!("aclfile {}", file.display());
+        Self::start_in(folder, server, &[line], &[])
+    }
+
+    /// Has the server of [`start_with_acl_file`](Self::start_with_acl_file) load another file, and returns what it says.
+    pub fn load_acl_file(&self, text: &[u8]) -> String {
+        std::fs::write(self.folder.path().join("users.acl"), text).unwrap();
+        self.admin(&["ACL", "LOAD"])
+    }
+
+    fn start_in(folder: TempDir, server: Server, users: &[String], more: &[&str]) -> Self {
         let socket = folder.path().join("redis.sock");
         let mut lines = vec![
             "port 0".to_owned(),
@@ -65,10 +94,8 @@ impl Backend {
             format!("dir {}", folder.path().display()),
             "save \"\"".to_owned(),
             "appendonly no".to_owned(),
-            SERVICE_USER.to_owned(),
-            "user admin on >admin +@all ~* &*".to_owned(),
-            "user default off".to_owned(),
         ];
+        lines.extend_from_slice(users);
         lines.extend(more.iter().map(|line| (*line).to_owned()));
         let config = folder.write("redis.conf", &(lines.join("\n") + "\n"));
         let child = Command::new(server.program())
@@ -162,6 +189,22 @@ impl Direct {
             .write_all(OwnedRequest::new(words).as_request().bytes())
             .unwrap();
         read_frame(&mut self.stream, &mut Vec::new())
+    }
+
+    /// Sends many commands at once and returns their replies.
+    pub fn ask_all(&mut self, requests: &[OwnedRequest]) -> Vec<Vec<u8>> {
+        let mut rest = Vec::new();
+        let mut replies = Vec::new();
+        for part in requests.chunks(256) {
+            let bytes: Vec<u8> = part
+                .iter()
+                .flat_map(|it| it.as_request().bytes())
+                .copied()
+                .collect();
+            self.stream.write_all(&bytes).unwrap();
+            replies.extend(part.iter().map(|_| read_frame(&mut self.stream, &mut rest)));
+        }
+        replies
     }
 }
 

@@ -94,6 +94,21 @@ fn check_says_in_words_who_may_reach_what_from_where() {
 }
 
 #[test]
+fn check_says_whose_scripts_go_round_what_is_denied() {
+    let (_, said) = run_with(&sound(), &["check"]);
+    assert!(
+        said.contains("  scripts of root may do whatever Redwall's own user may"),
+        "{said}"
+    );
+    let without = sound().replace("\"full-access\"", "\"read-write\"");
+    let (output, said) = run_with(&without, &["check"]);
+    assert!(
+        output.status.success() && !said.contains("scripts of"),
+        "{said}"
+    );
+}
+
+#[test]
 fn check_names_the_users_of_an_acl_file_without_their_passwords() {
     let folder = TempDir::new("cli-acl");
     let users = "user zoe on >hunter2 +get ~z:* (+set ~w:*)\nuser default off\n";

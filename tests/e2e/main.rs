@@ -9,6 +9,11 @@
 )]
 
 #[path = "../bed/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of the door, which use more of it"
+)]
 mod bed;
 
 mod admission;

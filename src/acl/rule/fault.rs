@@ -31,7 +31,7 @@ pub enum RuleFaultKind {
     BlankInPattern,
     /// A pattern that is refused.
     Pattern(GlobFault),
-    /// `>` or `<` alone.
+    /// `>` or `<` alone, or the hash of nothing.
     EmptyPassword,
     /// `#` or `!` without a hash.
     NotAHash,

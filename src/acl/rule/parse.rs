@@ -107,7 +107,7 @@ fn identity(word: &[u8]) -> Parsed<IdentityRule> {
     match word {
         [b'>', plain @ ..] => password(plain).map(IdentityRule::AddPassword),
         [b'<', plain @ ..] => password(plain).map(IdentityRule::RemovePassword),
-        [b'#', digits @ ..] => hash(digits).map(IdentityRule::AddPassword),
+        [b'#', digits @ ..] => hash_to_add(digits).map(IdentityRule::AddPassword),
         [b'!', digits @ ..] => hash(digits).map(IdentityRule::RemovePassword),
         _ => Err(RuleFaultKind::UnknownRule),
     }
@@ -118,6 +118,15 @@ fn password(plain: &[u8]) -> Parsed<PasswordHash> {
         return Err(RuleFaultKind::EmptyPassword);
     }
     Ok(PasswordHash::of(plain))
+}
+
+/// A server lists the password that `>` alone gave like any other hash.
+fn hash_to_add(digits: &[u8]) -> Parsed<PasswordHash> {
+    let hash = hash(digits)?;
+    if hash.is_of_nothing() {
+        return Err(RuleFaultKind::EmptyPassword);
+    }
+    Ok(hash)
 }
 
 fn hash(digits: &[u8]) -> Parsed<PasswordHash> {

@@ -97,7 +97,9 @@ fn what_redis_refuses_is_refused_with_its_offset() {
 /// Servers take these, and misread some of them.
 #[test]
 fn what_is_surely_not_meant_is_refused() {
-    let cases: [(&[u8], Kind); 14] = [
+    let of_nothing = format!("#{}", PasswordHash::of(b"").to_hex());
+    let cases: [(&[u8], Kind); 15] = [
+        (of_nothing.as_bytes(), Kind::EmptyPassword),
         (b"+select|0", Kind::FirstArgument),
         (b"+get|x", Kind::FirstArgument),
         (b"%R", Kind::KeyRight),

@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
     own("flushall", -1, WRITE, C::DANGEROUS.union(C::KEYSPACE)).sees(WritesAll),
     own("flushdb", -1, WRITE, C::DANGEROUS.union(C::KEYSPACE)).sees(WritesAll),
     shared("info", -1, LOADING | STALE, C::DANGEROUS).harmless(),
-    shared("lastsave", 1, LOADING | STALE | FAST, C::ADMIN.union(C::DANGEROUS)),
+    own("lastsave", 1, LOADING | STALE | FAST, C::ADMIN.union(C::DANGEROUS)).operator(),
     container("latency", C::NONE),
         own("latency|doctor", 2, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).operator(),
         own("latency|graph", 3, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).operator(),

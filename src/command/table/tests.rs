@@ -74,7 +74,7 @@ fn rows_without_keys_and_channels_see_everything_unless_reviewed() {
         names(|s| s.sight == Sight::ReadsAll && s.gate == Gate::Open),
         "client|tracking clusterscan cluster|countkeysinslot cluster|getkeysinslot cluster|info cluster|links \
          cluster|myid cluster|myshardid cluster|nodes cluster|shards cluster|slot-stats cluster|slots dbsize keys \
-         lastsave memory|doctor memory|malloc-stats memory|stats randomkey role scan"
+         memory|doctor memory|malloc-stats memory|stats randomkey role scan"
     );
 }
 
@@ -104,8 +104,8 @@ fn what_is_for_operators_full_users_or_nobody_is_listed() {
          cluster|delslots cluster|delslotsrange cluster|failover cluster|flushslots cluster|forget \
          cluster|getslotmigrations cluster|meet cluster|replicas cluster|replicate cluster|reset cluster|saveconfig \
          cluster|set-config-epoch cluster|setslot cluster|slaves commandlog|get commandlog|len commandlog|reset \
-         config|resetstat config|rewrite config|set debug failover latency|doctor latency|graph latency|histogram \
-         latency|history latency|latest latency|reset memory|purge migrate module|list module|load module|loadex \
+         config|resetstat config|rewrite config|set debug failover lastsave latency|doctor latency|graph \
+         latency|histogram latency|history latency|latest latency|reset memory|purge migrate module|list module|load module|loadex \
          module|unload monitor pfdebug pfselftest replicaof restore restore-asking save shutdown slaveof slowlog|get \
          slowlog|len slowlog|reset"
     );
@@ -151,7 +151,7 @@ fn what_may_not_share_a_connection_is_listed() {
     );
     assert_eq!(
         names(|s| s.lane == LaneNeed::Shared && keyless(s)),
-        "cluster|help commandlog|help config|get config|help dbsize info keys lastsave latency|help lolwut memory|help \
+        "cluster|help commandlog|help config|get config|help dbsize info keys latency|help lolwut memory|help \
          module|help object|help pubsub|channels pubsub|help pubsub|numpat pubsub|numsub pubsub|shardchannels \
          pubsub|shardnumsub randomkey role scan slowlog|help time xgroup|help xinfo|help"
     );
