@@ -70,6 +70,7 @@ impl Files {
         Some(Some(BackendTls {
             config: client.config,
             server_name: client.server_name,
+            ca: client.ca,
         }))
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Only types. `load` builds a snapshot from files; `app` publishes it; workers look at it.
 
+mod same_server;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +15,7 @@ use crate::admission::certificate::CertificateMapping;
 use crate::admission::slots::SlotLimits;
 pub use crate::config::BackendAddress;
 use crate::config::Secret;
+pub use same_server::CaDigest;
 
 /// All that is in force.
 #[derive(Debug)]
@@ -124,6 +127,8 @@ pub struct BackendTls {
     pub config: Arc<rustls::ClientConfig>,
     /// The name that its certificate must have.
     pub server_name: rustls::pki_types::ServerName<'static>,
+    /// The CAs by which it is verified, to tell them from others.
+    pub ca: CaDigest,
 }
 
 /// The snapshot in force, for all threads.
