@@ -16,6 +16,7 @@ use super::tls_fault::{TlsFault, TlsProblem};
 use crate::admission::escape::escape_for_log;
 use crate::client::authority;
 use crate::config::TlsVersion;
+use crate::snapshot::CaDigest;
 
 /// All that the TLS of connections to one backend is made of.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct BackendTls {
     pub config: Arc<ClientConfig>,
     /// Whom the backend's certificate must name.
     pub server_name: ServerName<'static>,
+    /// The CAs by which it is verified.
+    pub ca: CaDigest,
     /// What `check` prints.
     pub notes: Vec<CheckNote>,
     /// What ends when.
@@ -54,7 +57,7 @@ pub fn client_config(
 ) -> Result<BackendTls, Vec<TlsFault>> {
     let provider = Arc::new(provider());
     let (mut faults, mut notes, mut expiries) = (Vec::new(), Vec::new(), Vec::new());
-    let roots = backend_roots(&source.ca, &mut expiries, &mut faults);
+    let (roots, ca) = backend_roots(&source.ca, &mut expiries, &mut faults);
     let server_name = ServerName::try_from(source.server_name.clone());
     if server_name.is_err() {
         faults.push(TlsFault::new(
@@ -88,6 +91,7 @@ pub fn client_config(
     Ok(BackendTls {
         config,
         server_name,
+        ca,
         notes,
         expiries,
     })
@@ -97,12 +101,13 @@ fn backend_roots(
     ca: &PemFile,
     expiries: &mut Vec<Expiry>,
     faults: &mut Vec<TlsFault>,
-) -> RootCertStore {
+) -> (RootCertStore, CaDigest) {
     let mut roots = RootCertStore::empty();
     let certificates = ca.certificates().unwrap_or_else(|fault| {
         faults.push(fault);
         Vec::new()
     });
+    let digest = CaDigest::of(certificates.iter().map(|found| found.item.as_ref()));
     for found in certificates {
         match authority::root(&found) {
             Ok((root, not_after)) => {
@@ -119,7 +124,7 @@ fn backend_roots(
             }
         }
     }
-    roots
+    (roots, digest)
 }
 
 fn dialler(

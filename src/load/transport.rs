@@ -70,6 +70,7 @@ impl Files {
         let tls = BackendTls {
             config: client.config,
             server_name: client.server_name,
+            ca: client.ca,
         };
         Some(Some((tls, client.expiries)))
     }

@@ -2,6 +2,8 @@
 //!
 //! Only types. `load` builds a snapshot from files; `app` publishes it; workers look at it.
 
+mod same_server;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +18,7 @@ use crate::admission::certificate::CertificateMapping;
 use crate::admission::slots::SlotLimits;
 pub use crate::config::BackendAddress;
 use crate::config::{Secret, TlsVersion};
+pub use same_server::CaDigest;
 
 /// All that is in force.
 #[derive(Debug)]
@@ -133,13 +136,6 @@ pub struct BackendTarget {
     pub connect_timeout: Duration,
 }
 
-impl BackendTarget {
-    /// TEMP
-    pub fn is_same_server(&self, other: &Self) -> bool {
-        self.address == other.address && self.user == other.user
-    }
-}
-
 /// TLS to a backend.
 #[derive(Clone, Debug)]
 pub struct BackendTls {
@@ -147,6 +143,8 @@ pub struct BackendTls {
     pub config: Arc<rustls::ClientConfig>,
     /// The name that its certificate must have.
     pub server_name: rustls::pki_types::ServerName<'static>,
+    /// The CAs by which it is verified, to tell them from others.
+    pub ca: CaDigest,
 }
 
 /// The snapshot in force, for all threads.

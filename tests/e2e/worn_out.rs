@@ -10,7 +10,7 @@ use redwall::load;
 use redwall::proxy::acceptor::{self, Acceptor};
 use redwall::proxy::worker::{self, Course, Start};
 use redwall::proxy::{Door, WorkerHandle};
-use redwall::snapshot::{BackendTarget, BackendTls, Database, Published, Snapshot};
+use redwall::snapshot::{BackendTarget, BackendTls, CaDigest, Database, Published, Snapshot};
 use redwall::telemetry::Metrics;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
@@ -171,6 +171,7 @@ fn limited_backend(target: &BackendTarget, ca: &Authority, shown: &Issued) -> Ba
         tls: Some(BackendTls {
             config: Arc::new(config),
             server_name: "localhost".try_into().unwrap(),
+            ca: CaDigest::of([]),
         }),
         user: target.user.clone(),
         password: target.password.clone(),

@@ -518,6 +518,19 @@ fn a_backend_is_verified_by_its_ca_and_its_name() {
 }
 
 #[test]
+fn a_backends_ca_is_told_from_others_whatever_else_is_new() {
+    let (ca, other) = (Ca::new("Corp Root"), Ca::new("Corp Root"));
+    let pair = shown(&ca.issue(&client_params("redwall", 1)));
+    let digest = |ca: &Ca, pair| {
+        client_config(&backend(ca, "redis.example", pair), unix(NOW))
+            .unwrap()
+            .ca
+    };
+    assert_eq!(digest(&ca, None), digest(&ca, Some(pair)));
+    assert_ne!(digest(&ca, None), digest(&other, None));
+}
+
+#[test]
 fn a_backend_configuration_reports_its_faults_at_once() {
     let ca = Ca::new("Corp Root");
     let server_only = shown(&ca.issue(&server_params(&["a"])));
