@@ -1,7 +1,7 @@
 //! Reload: the same path from files to a snapshot as at the start, all or nothing.
 //!
 //! One reload runs and at most one waits. On any fault the snapshot in force stays as it is. Nothing here runs on a worker: files
-//! are read on a thread of their own with the lowest priority, and old snapshots are freed there too.
+//! are read on a thread of their own with a low priority, and old snapshots are freed there too.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,10 +50,11 @@ fn failed(file: &Path, what: String) -> Vec<LoadFault> {
     })]
 }
 
-/// Gives the calling thread the lowest priority: workers that need its core go first.
+/// Gives the calling thread a low priority: workers that need its core go first, and a tenth of a busy core is left for it, so that a
+/// machine under attack still takes rights away in time.
 fn yield_to_workers() {
     // Where the kernel refuses, the thread competes with the workers, and that is all. On Linux the priority is the thread's own.
-    let _ = rustix::process::setpriority_process(None, 19);
+    let _ = rustix::process::setpriority_process(None, 10);
 }
 
 /// Reloads whenever it is asked to.
