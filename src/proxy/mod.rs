@@ -8,9 +8,12 @@ mod door;
 mod ending;
 mod establish;
 mod flow;
+mod plaintext;
 mod requests;
 mod seats;
+mod steps;
 mod upload;
+pub mod vital;
 pub mod worker;
 
 pub use acceptor::Acceptor;

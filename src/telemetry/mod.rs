@@ -1,10 +1,13 @@
 //! What Redwall counts and logs. Takes events, never decides anything; imported by the I/O rooms only.
 
 mod collector;
+mod event_loop;
 pub mod histogram;
 pub mod log;
+mod loop_collector;
 pub mod metrics;
 pub mod shard;
 
+pub use event_loop::EventLoop;
 pub use metrics::Metrics;
 pub use shard::{CloseReason, DatabaseShard, HandshakeOutcome, RefusalReason, Shard, VerdictLabel};
