@@ -16,6 +16,9 @@ const MAX_HANDSHAKE_BYTES: usize = 32 * 1024;
 /// for the first pieces of a message after the handshake, all of which are small.
 const MAX_HELD_BYTES: usize = 5 + 16 * 1024 + 2048 + 1024;
 
+/// The first byte of a handshake's record (RFC 8446 5.1), and so of whatever speaks TLS.
+const HANDSHAKE_RECORD: u8 = 22;
+
 /// Most plaintext in one record (RFC 8446 5.1).
 const MAX_RECORD: usize = 16 * 1024;
 
@@ -24,6 +27,8 @@ const MAX_RECORD: usize = 16 * 1024;
 pub enum TlsFault {
     /// The peer broke the protocol, or its certificate was refused.
     Rustls(rustls::Error),
+    /// The first byte was not that of a handshake's record. Nothing was told to the peer.
+    NotTls,
     /// More than 32 KiB arrived before the handshake was done.
     HandshakeTooLarge,
     /// A handshake message in too many pieces after the handshake.
@@ -38,6 +43,7 @@ impl std::fmt::Display for TlsFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rustls(error) => write!(f, "{error}"),
+            Self::NotTls => f.write_str("the client doesn't speak TLS"),
             Self::HandshakeTooLarge => {
                 write!(f, "handshake of more than {MAX_HANDSHAKE_BYTES} bytes")
             }
@@ -52,7 +58,8 @@ impl std::error::Error for TlsFault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rustls(error) => Some(error),
-            Self::HandshakeTooLarge
+            Self::NotTls
+            | Self::HandshakeTooLarge
             | Self::MessageTooLarge
             | Self::Failed
             | Self::UnexpectedState => None,
@@ -182,6 +189,10 @@ impl Tls {
         sealed: &mut Vec<u8>,
     ) -> Result<(), TlsFault> {
         if self.connection.is_handshaking() {
+            let first = received.first().filter(|_| self.handshake_bytes == 0);
+            if first.is_some_and(|first| *first != HANDSHAKE_RECORD) {
+                return Err(TlsFault::NotTls);
+            }
             self.handshake_bytes += received.len();
             if self.handshake_bytes > MAX_HANDSHAKE_BYTES {
                 return Err(TlsFault::HandshakeTooLarge);

@@ -83,10 +83,19 @@ impl Client {
         self.outgoing.len() - self.sent
     }
 
+    /// Whether there is something to read: bytes, the end or an error.
+    ///
+    /// # Errors
+    /// The socket's own.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read_ready(context)
+    }
+
     /// Reads once from the socket by way of `scratch` and appends the plaintext to `plain`.
     ///
     /// # Errors
-    /// [`ClientFault`]: the connection can't go on; [`Client::poll_flush`] may still deliver an alert.
+    /// [`ClientFault`]: the connection can't go on; [`Client::poll_flush`] may still deliver an alert. With
+    /// [`TlsFault::NotTls`], `plain` has got what came in its place.
     pub fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
@@ -110,7 +119,12 @@ impl Client {
         Poll::Ready(match tls.advance(received, plain, &mut self.outgoing) {
             Ok(Progress::Open) => Ok(Received::Bytes),
             Ok(Progress::PeerClosed) => Ok(Received::End),
-            Err(fault) => Err(ClientFault::Tls(fault)),
+            Err(fault) => {
+                if let TlsFault::NotTls = fault {
+                    plain.extend_from_slice(received);
+                }
+                Err(ClientFault::Tls(fault))
+            }
         })
     }
 
@@ -160,21 +174,29 @@ impl Client {
         }
     }
 
-    /// Closes the writing side and then reads away what the client still sends, so that the kernel doesn't answer it
-    /// with a reset that overtakes our last words. The caller bounds the time.
-    pub async fn linger(mut self) {
-        let _ =
-            std::future::poll_fn(|context| Pin::new(&mut self.socket).poll_shutdown(context)).await;
-        let mut scratch = [0; 4096];
-        for _ in 0..256 {
-            let mut buffer = ReadBuf::new(&mut scratch);
-            let read = std::future::poll_fn(|context| {
-                Pin::new(&mut self.socket).poll_read(context, &mut buffer)
-            })
-            .await;
-            if read.is_err() || buffer.filled().is_empty() {
-                return;
-            }
+    /// Gives TLS up for good: the socket of a client that doesn't speak it.
+    pub fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
+    /// Closes as [`drain`] does.
+    pub async fn linger(self) {
+        drain(self.socket).await;
+    }
+}
+
+/// Closes the writing side and then reads away what the client still sends, so that the kernel doesn't answer it with a reset
+/// that overtakes our last words. The caller bounds the time.
+pub async fn drain(mut socket: TcpStream) {
+    let _ = std::future::poll_fn(|context| Pin::new(&mut socket).poll_shutdown(context)).await;
+    let mut scratch = [0; 4096];
+    for _ in 0..256 {
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read =
+            std::future::poll_fn(|context| Pin::new(&mut socket).poll_read(context, &mut buffer))
+                .await;
+        if read.is_err() || buffer.filled().is_empty() {
+            return;
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::door::Door;
+use super::vital;
 use super::worker::{Accepted, Course, LoadGuard, WorkerHandle};
 use crate::snapshot::{Listener, Published, Snapshot, Transport};
 use crate::telemetry::{Metrics, RefusalReason};
@@ -138,24 +139,22 @@ impl Acceptor {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        std::thread::Builder::new()
-            .name("redwall-acceptor".to_owned())
-            .spawn(move || {
-                let acceptor = Arc::new(self);
-                runtime.block_on(async move {
-                    let mut listeners = tokio::task::JoinSet::new();
-                    for listener in bound {
-                        listeners.spawn(serve(Arc::clone(&acceptor), listener, course.clone()));
+        vital::spawn("redwall-acceptor", move || {
+            let acceptor = Arc::new(self);
+            runtime.block_on(async move {
+                let mut listeners = tokio::task::JoinSet::new();
+                for listener in bound {
+                    listeners.spawn(serve(Arc::clone(&acceptor), listener, course.clone()));
+                }
+                drop(acceptor);
+                while let Some(ended) = listeners.join_next().await {
+                    if ended.is_err() {
+                        tracing::error!("the acceptor failed: ending the process");
+                        std::process::abort();
                     }
-                    drop(acceptor);
-                    while let Some(ended) = listeners.join_next().await {
-                        if ended.is_err() {
-                            tracing::error!("the acceptor failed: ending the process");
-                            std::process::abort();
-                        }
-                    }
-                });
-            })
+                }
+            });
+        })
     }
 
     fn dispatch(&self, bound: (usize, Transport), socket: tokio::net::TcpStream, peer: SocketAddr) {

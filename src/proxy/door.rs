@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::vital::intact;
 use crate::admission::slots::SlotRefusal;
 use crate::admission::{Decision, Refusal, SlotId, Slots};
 use crate::backend::{BackendStatus, ConnectFault};
@@ -97,7 +98,7 @@ impl Drop for Ticket {
 
 impl Entrance {
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        intact(self.books.lock())
     }
 }
 

@@ -4,13 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use rustls::ProtocolVersion;
 
 use super::connection::{Connection, End, Phase};
+use super::plaintext;
 use super::seats::Seat;
+use super::steps::Place;
+use super::vital::Alone;
 use super::worker::{Accepted, Worker};
 use crate::client::fault::utc;
 use crate::client::{
@@ -29,8 +32,13 @@ const GENERATIONS_KEPT: u64 = 8;
 /// How long a refused client may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// What to do about a client that speaks in the clear.
+const SPEAK_TLS: &str =
+    "let the client use rediss:// (redis-cli --tls), or give it a plaintext_listen address";
+
 /// Serves one accepted connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
+    let _alone = Alone;
     let Accepted {
         socket,
         peer,
@@ -99,6 +107,8 @@ enum Turned {
     Evicted,
     Drained,
     Withdrawn,
+    /// It speaks in the clear.
+    Plaintext,
     Failed {
         outcome: HandshakeOutcome,
         why: String,
@@ -119,33 +129,46 @@ impl Turned {
 impl Newcomer {
     async fn serve(self, mut client: Client) {
         self.seat.register_waker().await;
-        let deadline = self.since + self.database.limits.login_timeout;
+        let unfinished = Unfinished {
+            worker: Rc::clone(&self.worker),
+            index: self.index,
+        };
+        let deadline = self.login_deadline();
         self.seat.wake_at(Some(deadline));
         let mut input = Vec::new();
+        let place = Place::new(&self.worker.steps);
         let done = std::future::poll_fn(|context| {
-            self.shake_hands(&mut client, &mut input, deadline, context)
+            self.shake_hands(&mut client, &mut input, &place, context)
         })
         .await;
+        drop(place);
         let certificate_user = match done.and_then(|()| self.identify(&client)) {
             Ok(user) => user,
-            Err(turned) => return self.turn_away(client, turned).await,
+            // In a box, because every connection would carry the room for it.
+            Err(turned) => return Box::pin(self.turn_away(client, input, turned)).await,
         };
         let closed = CloseCounter {
             worker: Rc::clone(&self.worker),
             index: self.index,
             reason: Cell::default(),
         };
+        drop(unfinished);
         let connection = self.connection(client, certificate_user, input, deadline);
         let End(reason) = connection.serve().await;
         closed.reason.set(Some(reason));
     }
 
-    /// Drives the handshake: reads, and writes what TLS answers, until it is over.
+    fn login_deadline(&self) -> Instant {
+        self.since + self.database.limits.login_timeout
+    }
+
+    /// Drives the handshake: reads, and writes what TLS answers, until it is over. What has arrived is read when it is this
+    /// newcomer's turn.
     fn shake_hands(
         &self,
         client: &mut Client,
         input: &mut Vec<u8>,
-        deadline: Instant,
+        place: &Place,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Turned>> {
         loop {
@@ -164,9 +187,13 @@ impl Newcomer {
             if !self.is_still_admitted() {
                 return Poll::Ready(Err(Turned::Withdrawn));
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= self.login_deadline() {
                 return Poll::Ready(Err(Turned::Timeout));
             }
+            if ready!(client.poll_readable(context)).is_err() {
+                return Poll::Ready(Err(Turned::Abandoned));
+            }
+            ready!(place.poll_step(context));
             let mut scratch = self.worker.client_scratch.borrow_mut();
             let received = client.poll_receive(context, &mut scratch, input);
             drop(scratch);
@@ -231,6 +258,7 @@ impl Newcomer {
                     remedy: explained.remedy,
                 }
             }
+            TlsFault::NotTls => Turned::Plaintext,
             TlsFault::HandshakeTooLarge
             | TlsFault::MessageTooLarge
             | TlsFault::Failed
@@ -326,14 +354,18 @@ impl Newcomer {
         }
     }
 
-    /// Counts and logs why a newcomer is not served, and lets it read the alert.
-    async fn turn_away(&self, mut client: Client, turned: Turned) {
+    /// Counts and logs why a newcomer is not served, and lets it read the alert, or what `said` in the clear is answered.
+    async fn turn_away(&self, mut client: Client, said: Vec<u8>, turned: Turned) {
         let (outcome, why) = match turned {
             Turned::Abandoned => (HandshakeOutcome::Abandoned, None),
             Turned::Timeout => (HandshakeOutcome::Timeout, None),
             Turned::Evicted => (HandshakeOutcome::Evicted, None),
             Turned::Drained => (HandshakeOutcome::Drained, None),
             Turned::Withdrawn => (HandshakeOutcome::Withdrawn, None),
+            Turned::Plaintext => {
+                let why = TlsFault::NotTls.to_string();
+                (HandshakeOutcome::Plaintext, Some((why, SPEAK_TLS)))
+            }
             Turned::Failed {
                 outcome,
                 why,
@@ -344,11 +376,31 @@ impl Newcomer {
         let Some((why, remedy)) = why else { return };
         self.log(outcome, &why, remedy);
         let last_words = async {
+            if outcome == HandshakeOutcome::Plaintext {
+                return plaintext::refuse(client.into_socket(), said).await;
+            }
             let _ = std::future::poll_fn(|context| client.poll_flush(context)).await;
             client.linger().await;
         };
-        // A peer that doesn't read its alert in time misses it.
-        let _ = tokio::time::timeout(LINGER, last_words).await;
+        // A peer that doesn't read its alert in time misses it, and so does one whose place is needed.
+        tokio::select! {
+            biased;
+            () = last_words => {}
+            () = tokio::time::sleep(LINGER) => {}
+            () = self.unwanted() => {}
+        }
+    }
+
+    /// Waits until another connection needs this one's place, or Redwall ends.
+    async fn unwanted(&self) {
+        std::future::poll_fn(
+            |_| match self.seat.is_evicted() || self.worker.is_draining() {
+                // The seat's waker is this task's.
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            },
+        )
+        .await;
     }
 
     /// One line a failed handshake: who, why, and what the certificate says of itself, bounded and escaped.
@@ -373,6 +425,22 @@ impl Newcomer {
 
 fn expiry(not_after: i64) -> String {
     utc(u64::try_from(not_after).unwrap_or_default())
+}
+
+/// Counts a handshake that a fault of Redwall's own ends.
+struct Unfinished {
+    worker: Rc<Worker>,
+    index: usize,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(shard) = self.worker.shard.database(self.index)
+        {
+            shard.handshake(HandshakeOutcome::Internal);
+        }
+    }
 }
 
 /// Counts a connection's end, also when a fault of Redwall's own ends it.

@@ -8,10 +8,13 @@ mod door;
 mod ending;
 mod establish;
 mod flow;
+mod plaintext;
 mod renewal;
 mod requests;
 mod seats;
+mod steps;
 mod upload;
+pub mod vital;
 pub mod worker;
 
 pub use acceptor::Acceptor;

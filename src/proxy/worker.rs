@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::door::{Door, Ticket};
 use super::establish;
 use super::seats::Seats;
+use super::steps::Steps;
+use super::vital;
 use crate::snapshot::{Database, Published, Transport};
 use crate::telemetry::log::{Line, LineLimiter};
 use crate::telemetry::{Metrics, Shard};
@@ -82,6 +83,7 @@ pub(super) struct Worker {
     pub(super) door: Arc<Door>,
     pub(super) shard: Arc<Shard>,
     pub(super) seats: Rc<Seats>,
+    pub(super) steps: Rc<Steps>,
     pub(super) client_scratch: RefCell<Box<[u8]>>,
     pub(super) lane_scratch: RefCell<Box<[u8]>>,
     next_client: Arc<AtomicU64>,
@@ -144,20 +146,10 @@ pub struct Start {
 /// The operating system's, if there can be no more threads or descriptors.
 pub fn spawn(index: usize, start: Start) -> std::io::Result<WorkerHandle> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let thread = std::thread::Builder::new()
-        .name(format!("redwall-worker-{index}"))
-        .spawn(move || {
-            match Builder::new_current_thread()
-                .enable_all()
-                .build_local(LocalOptions::default())
-            {
-                Ok(runtime) => runtime.block_on(run(start, receiver)),
-                Err(error) => {
-                    tracing::error!(%error, "a worker could not start");
-                    std::process::abort();
-                }
-            }
-        })?;
+    // Registered here, so that the order of shards is that of workers, and a worker that never starts is missed.
+    let shard = start.metrics.shard();
+    let name = format!("redwall-worker-{index}");
+    let thread = vital::spawn_loop(&name, move || run(start, shard, receiver))?;
     Ok(WorkerHandle {
         sender,
         load: Arc::new(AtomicUsize::new(0)),
@@ -165,19 +157,19 @@ pub fn spawn(index: usize, start: Start) -> std::io::Result<WorkerHandle> {
     })
 }
 
-async fn run(start: Start, mut receiver: mpsc::UnboundedReceiver<Accepted>) {
+async fn run(start: Start, shard: Arc<Shard>, receiver: mpsc::UnboundedReceiver<Accepted>) {
     let Start {
         published,
         door,
-        metrics,
-        mut course,
+        metrics: _,
+        course,
         next_client,
     } = start;
-    let mut snapshots = published.subscribe();
     let worker = Rc::new(Worker {
         published,
         door,
-        shard: metrics.shard(),
+        steps: Rc::new(Steps::new(Arc::clone(&shard))),
+        shard,
         seats: Rc::default(),
         client_scratch: RefCell::new(vec![0; CLIENT_SCRATCH].into_boxed_slice()),
         lane_scratch: RefCell::new(vec![0; LANE_SCRATCH].into_boxed_slice()),
@@ -185,13 +177,30 @@ async fn run(start: Start, mut receiver: mpsc::UnboundedReceiver<Accepted>) {
         draining: Cell::new(false),
         lines: RefCell::default(),
     });
+    tokio::select! {
+        never = worker.steps.renew_each_turn() => match never {},
+        () = control(&worker, receiver, course) => {}
+    }
+}
+
+/// Takes connections in, and tells those that are there of the time and of the end.
+async fn control(
+    worker: &Rc<Worker>,
+    mut receiver: mpsc::UnboundedReceiver<Accepted>,
+    mut course: watch::Receiver<Course>,
+) {
+    let mut snapshots = worker.published.subscribe();
     let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tokio::select! {
             Some(accepted) = receiver.recv() => {
-                drop(tokio::task::spawn_local(establish::serve(Rc::clone(&worker), accepted)));
+                drop(tokio::task::spawn_local(establish::serve(Rc::clone(worker), accepted)));
             }
-            _ = sweep.tick() => worker.seats.sweep(Instant::now()),
+            _ = sweep.tick() => {
+                let now = Instant::now();
+                worker.seats.sweep(now);
+                worker.shard.event_loop().beat(now);
+            }
             changed = course.changed() => {
                 if changed.is_err() {
                     return;

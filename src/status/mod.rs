@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -28,6 +28,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection ends after this, whatever it does.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A worker whose loop, which turns ten times a second at least, has not come round for so long stands still.
+const HEARTBEAT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the status pages tell of.
 pub struct Status {
@@ -89,7 +92,7 @@ impl Status {
         }
         match path {
             "/metrics" => self.metrics(),
-            "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
+            "/healthz" => self.health(Instant::now()),
             "/readyz" => self.readiness(),
             _ => match path.strip_prefix("/readyz/") {
                 Some(database) => self.database_readiness(database),
@@ -120,6 +123,22 @@ impl Status {
             }
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         }
+    }
+
+    /// Alive means that every worker's loop comes round. A worker that doesn't holds up its clients and is given no others'
+    /// work; only a new process helps.
+    fn health(&self, now: Instant) -> Response<Full<Bytes>> {
+        let silent = self.metrics.silent_workers(now, HEARTBEAT_PATIENCE);
+        if silent.is_empty() {
+            return text(StatusCode::OK, "ok\n".to_owned());
+        }
+        let line = |(worker, silence): &(usize, Duration)| {
+            format!("worker {worker} stands still for {} s\n", silence.as_secs())
+        };
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            silent.iter().map(line).collect(),
+        )
     }
 
     /// Ready means listening, configured and not draining. A backend that is down doesn't count: were it to, all
@@ -159,3 +178,6 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     response.headers_mut().insert(CONTENT_TYPE, plain);
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,7 @@ fn family(index: usize, kind: MetricType, samples: Vec<proto::Metric>) -> Metric
     family
 }
 
-fn labelled(labels: &[(&str, &str)]) -> proto::Metric {
+pub(super) fn labelled(labels: &[(&str, &str)]) -> proto::Metric {
     let pairs = labels.iter().map(|(name, value)| {
         let mut pair = proto::LabelPair::default();
         pair.set_name((*name).to_owned());
@@ -193,7 +193,7 @@ fn labelled(labels: &[(&str, &str)]) -> proto::Metric {
     proto::Metric::from_label(pairs.collect())
 }
 
-fn counted(labels: &[(&str, &str)], value: u64) -> proto::Metric {
+pub(super) fn counted(labels: &[(&str, &str)], value: u64) -> proto::Metric {
     let mut counter = proto::Counter::default();
     counter.set_value(value as f64);
     let mut metric = labelled(labels);

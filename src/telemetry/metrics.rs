@@ -1,6 +1,7 @@
 //! Everything that `/metrics` shows: the workers' shards, summed at each scrape, and what the control thread counts itself.
 
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use prometheus::process_collector::ProcessCollector;
@@ -8,6 +9,7 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::collector::{ShardCollector, Workers};
 use super::configuration::ConfigurationMetrics;
+use super::loop_collector::LoopCollector;
 use super::shard::{RefusalReason, Shard};
 use crate::acl::DenialReason;
 use crate::command;
@@ -41,6 +43,7 @@ impl Metrics {
         let registry = Registry::new();
         let workers = Arc::new(Workers::new(databases));
         registry.register(Box::new(ShardCollector::new(Arc::clone(&workers))?))?;
+        registry.register(Box::new(LoopCollector::new(Arc::clone(&workers))?))?;
         let metrics = Self {
             refused: counter(
                 &registry,
@@ -137,6 +140,21 @@ impl Metrics {
         shard
     }
 
+    /// The workers whose loops have not come round for more than `patience`, by their numbers, with how long they haven't.
+    pub fn silent_workers(&self, now: Instant, patience: Duration) -> Vec<(usize, Duration)> {
+        let shards = self
+            .workers
+            .shards
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shards
+            .iter()
+            .map(|shard| shard.event_loop().silence(now))
+            .enumerate()
+            .filter(|(_, silence)| *silence > patience)
+            .collect()
+    }
+
     /// Redwall begins to drain.
     pub fn drains(&self) {
         self.draining.with_label_values::<&str>(&[]).set(1);
@@ -187,8 +205,6 @@ pub(super) fn gauge(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::command::CommandId;
     use crate::telemetry::VerdictLabel;

@@ -2,10 +2,13 @@
 
 mod collector;
 mod configuration;
+mod event_loop;
 pub mod histogram;
 pub mod log;
+mod loop_collector;
 pub mod metrics;
 pub mod shard;
 
+pub use event_loop::EventLoop;
 pub use metrics::Metrics;
 pub use shard::{CloseReason, DatabaseShard, HandshakeOutcome, RefusalReason, Shard, VerdictLabel};

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::event_loop::EventLoop;
 use super::histogram::Histogram;
 use crate::command::CommandId;
 
@@ -61,10 +62,14 @@ labels! {
         BadCertificate = "bad_certificate",
         /// The certificate names nobody, or more than one user.
         Unmapped = "unmapped_certificate",
-        /// What came was not TLS.
+        /// The client spoke in the clear.
+        Plaintext = "plaintext",
+        /// What came was not TLS, though it began so.
         NotTls = "not_tls",
         /// Anything else that breaks the protocol.
         Protocol = "protocol",
+        /// A fault of Redwall's own.
+        Internal = "internal",
     }
 }
 
@@ -159,6 +164,7 @@ pub struct Shard {
     pub(crate) commands: Counters,
     pub(crate) denials: Counters,
     pub(crate) databases: Vec<DatabaseShard>,
+    event_loop: EventLoop,
 }
 
 impl Shard {
@@ -178,7 +184,13 @@ impl Shard {
                     bytes_out: AtomicU64::new(0),
                 })
                 .collect(),
+            event_loop: EventLoop::default(),
         }
+    }
+
+    /// What this worker counts of its own loop.
+    pub fn event_loop(&self) -> &EventLoop {
+        &self.event_loop
     }
 
     /// Counts a command of a known row.

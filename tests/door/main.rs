@@ -16,3 +16,4 @@ mod bed;
 
 mod policy;
 mod reload;
+mod worker;

@@ -101,7 +101,7 @@ fn a_scanner_writes_a_handful_of_lines_not_one_each() {
         let _ = socket.read(&mut [0; 64]);
     }
     redwall.wait_for_metric(
-        "redwall_handshakes_total{database=\"main\",outcome=\"not_tls\"}",
+        "redwall_handshakes_total{database=\"main\",outcome=\"plaintext\"}",
         60.0,
     );
     let lines = redwall.log().matches("TLS handshake failed").count();

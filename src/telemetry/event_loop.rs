@@ -1,0 +1,79 @@
+//! What one worker counts of its own loop: the steps of handshakes, and that it still comes round.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The counters of one worker's loop.
+#[derive(Debug)]
+pub struct EventLoop {
+    steps: AtomicU64,
+    turns: AtomicU64,
+    waits: AtomicU64,
+    born: Instant,
+    /// Milliseconds from `born` to the last heartbeat.
+    heartbeat: AtomicU64,
+}
+
+impl Default for EventLoop {
+    fn default() -> Self {
+        Self {
+            steps: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+            born: Instant::now(),
+            heartbeat: AtomicU64::new(0),
+        }
+    }
+}
+
+impl EventLoop {
+    /// Counts one call into TLS with a newcomer's bytes.
+    pub fn step(&self) {
+        self.steps.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a newcomer whose bytes have to wait for a step.
+    pub fn step_waits(&self) {
+        self.waits.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a turn of the loop in which a step was taken.
+    pub fn stepped_in_turn(&self) {
+        self.turns.fetch_add(1, Relaxed);
+    }
+
+    /// Steps, turns in which one was taken, and steps that had to wait.
+    pub fn counts(&self) -> [u64; 3] {
+        [&self.steps, &self.turns, &self.waits].map(|counter| counter.load(Relaxed))
+    }
+
+    /// The worker has come round, at `now`.
+    pub fn beat(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.born).as_millis();
+        self.heartbeat
+            .store(u64::try_from(since).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How long ago the worker came round. One that has never done counts from when it was to start.
+    pub fn silence(&self, now: Instant) -> Duration {
+        let last = Duration::from_millis(self.heartbeat.load(Relaxed));
+        now.saturating_duration_since(self.born)
+            .saturating_sub(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_never_came_round_is_as_silent_as_it_is_old() {
+        let event_loop = EventLoop::default();
+        let start = event_loop.born;
+        let second = Duration::from_secs(1);
+        assert_eq!(event_loop.silence(start + 7 * second), 7 * second);
+        event_loop.beat(start + 8 * second);
+        assert_eq!(event_loop.silence(start + 8 * second), Duration::ZERO);
+        assert_eq!(event_loop.silence(start + 10 * second), 2 * second);
+    }
+}
