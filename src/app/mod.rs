@@ -111,6 +111,7 @@ impl Running {
         announce(&bound, process, &status_listeners);
         watch_backends(&published.current(), &door);
         show_certificates(&published.current(), &metrics);
+        metrics.show_max_clients(published.current().process.max_clients);
         let acceptor = Acceptor {
             published: Arc::clone(&published),
             door: Arc::clone(&door),

@@ -7,4 +7,6 @@ pub mod metrics;
 pub mod shard;
 
 pub use metrics::Metrics;
-pub use shard::{CloseReason, DatabaseShard, HandshakeOutcome, RefusalReason, Shard, VerdictLabel};
+pub use shard::{
+    AcceptFault, CloseReason, DatabaseShard, HandshakeOutcome, RefusalReason, Shard, VerdictLabel,
+};

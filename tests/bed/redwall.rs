@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::redis::signal;
@@ -121,9 +121,14 @@ pub struct Redwall {
 impl Redwall {
     /// Starts the program with a configuration and waits until it is ready and has reached its backend or failed to.
     pub fn start(config: &str) -> Self {
+        Self::start_by(program(), config)
+    }
+
+    /// Starts it by a command of the test's own, which is given the rest of the command line.
+    pub fn start_by(mut command: Command, config: &str) -> Self {
         let folder = TempDir::new("redwall");
         let path = folder.write("redwall.toml", config);
-        let mut child = program()
+        let mut child = command
             .args(["run", "--config"])
             .arg(path)
             .env("REDWALL_TEST_SERVICE", "service")
