@@ -247,4 +247,5 @@ fn show_loaded(snapshot: &Snapshot, metrics: &Metrics, at: SystemTime) {
     let databases = snapshot.databases.iter();
     let expiries = databases.map(|database| (database.name.as_str(), &database.expiries[..]));
     metrics.configuration.loaded(at, expiries);
+    metrics.show_max_clients(snapshot.process.max_clients);
 }

@@ -66,6 +66,12 @@ enum Acl {
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
+    if let Err(error) = keep_memory_private() {
+        complain(&format!(
+            "error: the process's memory can't be kept from other processes: {error}"
+        ));
+        return ExitCode::FAILURE;
+    }
     let Cli { config, command } = Cli::parse();
     match command.unwrap_or(Command::Run(config)) {
         Command::Run(args) => run::run(&args),
@@ -77,6 +83,13 @@ pub fn main() -> ExitCode {
             completions::run(&args, &mut <Cli as clap::CommandFactory>::command())
         }
     }
+}
+
+/// From here on nobody but root may read this process's memory or its environment, trace it, or find either in a core file. Secrets
+/// are in both, and a variable that is unset stays in `/proc/PID/environ` all the same. Source: prctl(2), `PR_SET_DUMPABLE`.
+fn keep_memory_private() -> io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Writes to standard output. That nobody reads it is no reason to fail.

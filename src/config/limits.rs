@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::document::{Section, Table, Value};
+use super::position::{At, Placed};
 use super::units::{ByteSize, duration, size};
 use crate::admission::slots::SlotLimits;
 
@@ -17,6 +18,7 @@ pub(crate) const LIMITS: Section = Section {
         "output_soft_limit",
         "output_hard_limit",
         "output_timeout",
+        "send_buffer",
     ],
 };
 
@@ -66,6 +68,9 @@ pub struct Limits {
     pub output_hard_limit: ByteSize,
     /// How long a client may leave its replies unread before its connection is closed.
     pub output_timeout: Duration,
+    /// Bytes of replies that the kernel is asked to take for a client beside those that Redwall holds; it counts its own
+    /// book-keeping too, and takes up to twice as much.
+    pub send_buffer: Placed<ByteSize>,
 }
 
 impl Default for Limits {
@@ -79,6 +84,7 @@ impl Default for Limits {
             output_soft_limit: ByteSize::mebibytes(1),
             output_hard_limit: ByteSize::mebibytes(128),
             output_timeout: Duration::from_secs(60),
+            send_buffer: Placed::new(ByteSize::kibibytes(128), At::START),
         }
     }
 }
@@ -86,6 +92,9 @@ impl Default for Limits {
 const MAX_VALUE: ByteSize = ByteSize::mebibytes(512);
 const LEAST: ByteSize = ByteSize::kibibytes(16);
 const MOST: ByteSize = ByteSize::mebibytes(4_095);
+/// The kernel wakes a writer when a third of its buffer is free: with more than this, a slow client would seem to stand still for
+/// longer than `output_timeout`.
+const MOST_SENT: ByteSize = ByteSize::mebibytes(16);
 
 impl Limits {
     pub(crate) fn parse(value: &Value<'_>) -> Option<Self> {
@@ -108,6 +117,10 @@ impl Limits {
         let output_timeout = table.or("output_timeout", default.output_timeout, |value| {
             duration(value, unread)
         });
+        let send_buffer = table.or("send_buffer", default.send_buffer, |value| {
+            let bytes = size(value, LEAST..=MOST_SENT)?;
+            Some(Placed::new(bytes, value.at()))
+        });
         let (output_soft_limit, output_hard_limit) = ordered(&table, soft?, hard?)?;
         Some(Self {
             max_request: max_request?,
@@ -118,6 +131,7 @@ impl Limits {
             output_soft_limit,
             output_hard_limit,
             output_timeout: output_timeout?,
+            send_buffer: send_buffer?,
         })
     }
 }

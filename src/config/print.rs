@@ -84,7 +84,7 @@ fn print_process(out: &mut Printer, server: &Server, status: &Status, log: &Log)
         Workers::Exactly(number) => out.key("workers", number),
     }
     out.key("drain_timeout", quoted(duration_text(*drain_timeout)));
-    out.key("max_clients", max_clients);
+    out.key("max_clients", max_clients.value);
 
     let Status { listen } = status;
     let off_loopback = listen
@@ -232,6 +232,7 @@ fn print_limits(out: &mut Printer, limits: &Limits) {
         output_soft_limit,
         output_hard_limit,
         output_timeout,
+        send_buffer,
     } = limits;
     out.table("[database.limits]");
     out.key("max_request", quoted(max_request));
@@ -242,6 +243,7 @@ fn print_limits(out: &mut Printer, limits: &Limits) {
     out.key("output_soft_limit", quoted(output_soft_limit));
     out.key("output_hard_limit", quoted(output_hard_limit));
     out.key("output_timeout", quoted(duration_text(*output_timeout)));
+    out.key("send_buffer", quoted(send_buffer.value));
 }
 
 fn print_backend(out: &mut Printer, backend: &Backend) {

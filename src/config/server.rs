@@ -39,8 +39,8 @@ pub struct Server {
     pub workers: Workers,
     /// How long a drain waits for clients before it ends their connections.
     pub drain_timeout: Duration,
-    /// Most connections of clients in the whole process, half-open ones included.
-    pub max_clients: u32,
+    /// Most connections of clients in the whole process, half-open ones included. Fewer where there are too few descriptors.
+    pub max_clients: Placed<u32>,
 }
 
 impl Default for Server {
@@ -48,7 +48,7 @@ impl Default for Server {
         Self {
             workers: Workers::Auto,
             drain_timeout: Duration::from_secs(30),
-            max_clients: 10_000,
+            max_clients: Placed::new(10_000, At::START),
         }
     }
 }
@@ -63,7 +63,8 @@ impl Server {
             duration(value, drain)
         });
         let max_clients = table.or("max_clients", default.max_clients, |value| {
-            value.number(1..=1_000_000)
+            let number = value.number(1..=1_000_000)?;
+            Some(Placed::new(number, value.at()))
         });
         Some(Self {
             workers: workers?,

@@ -44,13 +44,15 @@ pub fn load(file: &Path, generation: u64) -> Result<Loaded, Vec<LoadFault>> {
         .map(|database| files.database(&config, database, generation, now))
         .collect();
     let databases: Option<Vec<_>> = databases.into_iter().collect();
+    let max_clients = files.max_clients(&config);
+    files.compare_with_kernel(&config);
     let (faults, of_files) = files.finish();
     match databases {
         Some(databases) if faults.is_empty() => Ok(Loaded {
             snapshot: Snapshot {
                 generation,
                 process: ProcessLimits {
-                    max_clients: config.server.max_clients as usize,
+                    max_clients,
                     drain_timeout: config.server.drain_timeout,
                 },
                 databases,
@@ -181,6 +183,7 @@ fn limits(database: &config::Database) -> ClientLimits {
         output_soft_limit,
         output_hard_limit,
         output_timeout,
+        send_buffer,
     } = &database.limits;
     ClientLimits {
         login_timeout: database.login_timeout(),
@@ -193,5 +196,6 @@ fn limits(database: &config::Database) -> ClientLimits {
         soft_output: usize::try_from(output_soft_limit.bytes()).unwrap_or(usize::MAX),
         hard_output: usize::try_from(output_hard_limit.bytes()).unwrap_or(usize::MAX),
         max_uploads: max_uploads.bytes(),
+        send_buffer: usize::try_from(send_buffer.value.bytes()).unwrap_or(usize::MAX),
     }
 }

@@ -6,8 +6,10 @@
 
 mod assemble;
 pub mod backend_tls;
+mod descriptors;
 mod fault;
 mod files;
+mod kernel;
 mod networks;
 pub mod own_certificate;
 pub mod pem;

@@ -281,6 +281,8 @@ fn what_is_unwise_in_files_is_told_once_a_user_and_needs_no_backend() {
     let told: Vec<String> = loaded
         .notes
         .iter()
+        // What depends on the machine that runs the test.
+        .filter(|note| !note.text.contains("RLIMIT_NOFILE") && !note.text.contains("net.core."))
         .map(|note| note.to_string().replace(&prefix, ""))
         .collect();
     let expected = [

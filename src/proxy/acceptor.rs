@@ -3,27 +3,32 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::door::Door;
 use super::vital;
 use super::worker::{Accepted, Course, LoadGuard, WorkerHandle};
-use crate::snapshot::{Listener, Published, Snapshot, Transport};
-use crate::telemetry::{Metrics, RefusalReason};
-
-/// Connections that the kernel may hold while the acceptor is busy. 128, the usual figure, loses SYNs at the first burst.
-const BACKLOG: i32 = 4096;
+use crate::snapshot::{BACKLOG, ClientLimits, Listener, Published, Snapshot, Transport};
+use crate::telemetry::{AcceptFault, Metrics, RefusalReason};
 
 /// After this much silence the kernel asks whether the client is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// How often it asks again.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How long accept rests when the process is out of descriptors or memory: another try would fail as well.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How often the log says that accept rests.
+const PAUSE_TOLD: Duration = Duration::from_secs(60);
 
 /// An address that is bound and not yet served.
 pub struct Bound {
@@ -53,8 +58,8 @@ pub fn bind(snapshot: &Snapshot) -> Result<Vec<Bound>, (SocketAddr, io::Error)> 
     for (database, entry) in snapshot.databases.iter().enumerate() {
         for listener in &entry.listeners {
             let families = families(listener.address, &entry.listeners);
-            let socket =
-                listen(listener.address, families).map_err(|error| (listener.address, error))?;
+            let socket = listen(listener.address, families, &entry.limits)
+                .map_err(|error| (listener.address, error))?;
             let address = socket
                 .local_addr()
                 .map_err(|error| (listener.address, error))?;
@@ -91,8 +96,11 @@ fn families(address: SocketAddr, beside: &[Listener]) -> Families {
     }
 }
 
-/// Options that accepted sockets inherit are set here once.
-fn listen(address: SocketAddr, families: Families) -> io::Result<std::net::TcpListener> {
+fn listen(
+    address: SocketAddr,
+    families: Families,
+    limits: &ClientLimits,
+) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -102,16 +110,35 @@ fn listen(address: SocketAddr, families: Families) -> io::Result<std::net::TcpLi
     if address.is_ipv6() {
         socket.set_only_v6(families == Families::Ipv6)?;
     }
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(KEEPALIVE)
-            .with_interval(Duration::from_secs(10)),
-    )?;
+    set_inherited(&socket, limits)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Sets on a listening socket what the sockets accepted from it inherit, so that accept costs no more calls. Those that were accepted
+/// before keep what they have.
+///
+/// # Errors
+/// The operating system's.
+pub fn set_inherited(listener: &impl AsFd, limits: &ClientLimits) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE_INTERVAL),
+    )?;
+    socket.set_tcp_user_timeout(Some(user_timeout(limits)))?;
+    // Without it the kernel takes megabytes for a client that doesn't read, and only then does `output_timeout` begin.
+    socket.set_send_buffer_size(limits.send_buffer)
+}
+
+/// How long the kernel may wait for a client to acknowledge what it was sent, or to open its window. Never shorter than the output
+/// time-out, by which Redwall itself judges a client that reads slowly, nor so short that a gap in the network ends connections.
+fn user_timeout(limits: &ClientLimits) -> Duration {
+    limits.output_timeout.max(KEEPALIVE) + KEEPALIVE_INTERVAL
 }
 
 /// Accepts for all listeners.
@@ -155,6 +182,17 @@ impl Acceptor {
                 }
             });
         })
+    }
+
+    /// Those who connect from now on have the limits of the snapshot in force.
+    fn renew(&self, listener: &TcpListener, database: usize) {
+        let snapshot = self.published.current();
+        let Some(database) = snapshot.databases.get(database) else {
+            return;
+        };
+        if let Err(error) = set_inherited(listener, &database.limits) {
+            tracing::warn!(%error, database = %database.name, "a listener keeps its old send_buffer and time-outs");
+        }
     }
 
     fn dispatch(&self, bound: (usize, Transport), socket: tokio::net::TcpStream, peer: SocketAddr) {
@@ -214,12 +252,15 @@ async fn serve(acceptor: Arc<Acceptor>, bound: Bound, mut course: watch::Receive
             std::process::abort();
         }
     };
+    let mut rest = Rest::default();
+    let mut snapshots = acceptor.published.subscribe();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => acceptor.dispatch((bound.database, bound.transport), socket, peer),
-                Err(error) => rest_after(&acceptor.metrics, &error).await,
+                Err(error) => rest.after(&acceptor.metrics, &error).await,
             },
+            Ok(()) = snapshots.changed() => acceptor.renew(&listener, bound.database),
             changed = course.changed() => {
                 if changed.is_err() || *course.borrow_and_update() == Course::Draining {
                     return;
@@ -229,30 +270,58 @@ async fn serve(acceptor: Arc<Acceptor>, bound: Bound, mut course: watch::Receive
     }
 }
 
-/// No error of accept ends the loop. A connection that ended before it was accepted costs nothing; a shortage needs time.
-async fn rest_after(metrics: &Metrics, error: &io::Error) {
-    const SHORTAGES: [i32; 4] = [
-        libc_errno::EMFILE,
-        libc_errno::ENFILE,
-        libc_errno::ENOBUFS,
-        libc_errno::ENOMEM,
-    ];
-    if error
-        .raw_os_error()
-        .is_some_and(|code| SHORTAGES.contains(&code))
-    {
-        metrics.accept_error("shortage");
-        tracing::warn!(%error, "accept rests: out of descriptors or memory");
-        tokio::time::sleep(SHORTAGE_PAUSE).await;
-    } else {
-        metrics.accept_error("other");
+/// What a listener does after an error of accept, none of which ends it. A connection that ended before it was accepted costs
+/// nothing; a shortage needs time, and would otherwise be met again at once, millions of times.
+#[derive(Default)]
+struct Rest {
+    told: Option<Instant>,
+}
+
+impl Rest {
+    async fn after(&mut self, metrics: &Metrics, error: &io::Error) {
+        let fault = fault_of(error);
+        metrics.accept_error(fault);
+        match fault {
+            AcceptFault::Connection => {}
+            AcceptFault::Shortage | AcceptFault::Other => {
+                self.tell(error, Instant::now());
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    fn tell(&mut self, error: &io::Error, now: Instant) {
+        if self
+            .told
+            .is_none_or(|told| now.duration_since(told) >= PAUSE_TOLD)
+        {
+            self.told = Some(now);
+            tracing::warn!(%error, "no connection could be accepted: trying again every 50 ms");
+        }
     }
 }
 
-/// The numbers of the errors that mean a shortage. Source: Linux `errno.h`, x86-64 and AArch64 alike.
-mod libc_errno {
-    pub(super) const ENOMEM: i32 = 12;
-    pub(super) const ENFILE: i32 = 23;
-    pub(super) const EMFILE: i32 = 24;
-    pub(super) const ENOBUFS: i32 = 105;
+/// Source: accept(2), "Errors", which tells of errors that belong to the new connection and not to the listener.
+fn fault_of(error: &io::Error) -> AcceptFault {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => AcceptFault::Shortage,
+        Some(
+            Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::TIMEDOUT
+            | Errno::PERM
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::OPNOTSUPP
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NONET,
+        ) => AcceptFault::Connection,
+        Some(_) | None => AcceptFault::Other,
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub struct Snapshot {
 /// Bounds of the process that a reload may change.
 #[derive(Clone, Debug)]
 pub struct ProcessLimits {
-    /// Most connections of clients, half-open ones included.
+    /// Most connections of clients, half-open ones included: as many as are asked for, or as there are descriptors for.
     pub max_clients: usize,
     /// How long clients may take to end once Redwall is told to.
     pub drain_timeout: Duration,
@@ -78,6 +78,9 @@ pub struct ListenerTls {
     pub min_version: TlsVersion,
 }
 
+/// Connections that the kernel may hold while the acceptor is busy. 128, the usual figure, loses SYNs at the first burst.
+pub const BACKLOG: i32 = 4096;
+
 /// One address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -119,6 +122,8 @@ pub struct ClientLimits {
     pub hard_output: usize,
     /// Bytes of large values that may be on their way to the backend at once, announced ones counted.
     pub max_uploads: u64,
+    /// Bytes of output that the kernel is asked to take for a client (`SO_SNDBUF`); it holds up to twice as many.
+    pub send_buffer: usize,
 }
 
 /// How to reach and log in to a backend.

@@ -10,7 +10,7 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 use super::collector::{ShardCollector, Workers};
 use super::configuration::ConfigurationMetrics;
 use super::loop_collector::LoopCollector;
-use super::shard::{RefusalReason, Shard};
+use super::shard::{AcceptFault, RefusalReason, Shard};
 use crate::acl::DenialReason;
 use crate::command;
 
@@ -20,6 +20,7 @@ pub struct Metrics {
     workers: Arc<Workers>,
     refused: IntCounterVec,
     accept_errors: IntCounterVec,
+    max_clients: IntGaugeVec,
     /// Connections that are accepted and not logged in, by database.
     pub half_open: IntGaugeVec,
     /// Connections that are accepted and not closed, by database.
@@ -54,8 +55,14 @@ impl Metrics {
             accept_errors: counter(
                 &registry,
                 "redwall_accept_errors_total",
-                "Errors of accept, by kind; a shortage pauses the listener.",
+                "Errors of accept, by kind; all but those of a single connection pause the listener.",
                 &["kind"],
+            )?,
+            max_clients: gauge(
+                &registry,
+                "redwall_max_clients",
+                "Most connections of clients that are in force; fewer than asked for where there are too few descriptors.",
+                &[],
             )?,
             half_open: gauge(
                 &registry,
@@ -112,6 +119,9 @@ impl Metrics {
     /// A counter that has not counted yet is shown as 0, so that a rate over it begins at the right time.
     fn show_zeroes(&self, databases: &[String]) {
         self.draining.with_label_values::<&str>(&[]);
+        for fault in AcceptFault::ALL {
+            self.accept_errors.with_label_values(&[fault.text()]);
+        }
         for database in databases {
             for reason in RefusalReason::ALL {
                 self.refused
@@ -168,8 +178,14 @@ impl Metrics {
     }
 
     /// Counts an error of accept.
-    pub fn accept_error(&self, kind: &str) {
-        self.accept_errors.with_label_values(&[kind]).inc();
+    pub fn accept_error(&self, fault: AcceptFault) {
+        self.accept_errors.with_label_values(&[fault.text()]).inc();
+    }
+
+    /// Shows how many clients may be connected now.
+    pub fn show_max_clients(&self, number: usize) {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.max_clients.with_label_values::<&str>(&[]).set(number);
     }
 
     /// All metrics in Prometheus's text format, version 0.0.4.

@@ -11,4 +11,6 @@ pub mod shard;
 
 pub use event_loop::EventLoop;
 pub use metrics::Metrics;
-pub use shard::{CloseReason, DatabaseShard, HandshakeOutcome, RefusalReason, Shard, VerdictLabel};
+pub use shard::{
+    AcceptFault, CloseReason, DatabaseShard, HandshakeOutcome, RefusalReason, Shard, VerdictLabel,
+};

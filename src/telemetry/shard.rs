@@ -92,6 +92,18 @@ labels! {
 }
 
 labels! {
+    /// What kept accept from giving a connection.
+    AcceptFault {
+        /// The process or the machine is out of descriptors or memory.
+        Shortage = "shortage",
+        /// The connection ended, or a packet filter forbade it, before it was accepted.
+        Connection = "connection",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+labels! {
     /// Why an established connection ended.
     CloseReason {
         /// The client closed it, or sent QUIT.

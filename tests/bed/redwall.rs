@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::redis::signal;
@@ -133,12 +133,17 @@ impl Redwall {
 
     /// Starts the program with a configuration and more files beside it.
     pub fn spawn_with(config: &str, files: &[(&str, &str)]) -> Self {
+        Self::spawn_by(program(), config, files)
+    }
+
+    /// Starts it by a command of the test's own, which is given the rest of the command line.
+    pub fn spawn_by(mut command: Command, config: &str, files: &[(&str, &str)]) -> Self {
         let folder = TempDir::new("redwall");
         for (name, text) in files {
             folder.write(name, text);
         }
         let path = folder.write("redwall.toml", config);
-        let mut child = program()
+        let mut child = command
             .args(["run", "--config"])
             .arg(path)
             .env("REDWALL_TEST_SERVICE", "service")

@@ -15,5 +15,6 @@
 mod bed;
 
 mod policy;
+mod process;
 mod reload;
 mod worker;
