@@ -111,7 +111,7 @@ impl Door {
                 evictions: HashMap::new(),
             }),
             uploads: Arc::new(AtomicU64::new(0)),
-            backend: Arc::new(BackendStatus::default()),
+            backend: Arc::new(BackendStatus::new(metrics.backend.of(&database.name))),
         };
         Self {
             databases: snapshot.databases.iter().map(entrance).collect(),

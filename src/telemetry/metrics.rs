@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use super::backend::BackendMetrics;
 use super::collector::{ShardCollector, Workers};
 use super::shard::{RefusalReason, Shard};
 use crate::acl::DenialReason;
@@ -25,6 +26,8 @@ pub struct Metrics {
     pub backend_up: IntGaugeVec,
     /// Connections to a backend that could not be made or were refused, by database.
     pub backend_connect_failures: IntCounterVec,
+    /// Connections to the backends.
+    pub backend: BackendMetrics,
     /// 1 while Redwall drains.
     draining: IntGaugeVec,
     /// Unix time at which the earliest server certificate of a database expires.
@@ -77,6 +80,7 @@ impl Metrics {
                 "Connections to the backend that could not be made or were refused.",
                 &["database"],
             )?,
+            backend: BackendMetrics::new(&registry)?,
             draining: gauge(
                 &registry,
                 "redwall_draining",
@@ -121,6 +125,8 @@ impl Metrics {
             for gauge in [&self.half_open, &self.connections, &self.backend_up] {
                 gauge.with_label_values(&[database.as_str()]);
             }
+            // Its labels are all shown as soon as it is known.
+            let _ = self.backend.of(database);
             self.backend_connect_failures
                 .with_label_values(&[database.as_str()]);
         }
@@ -167,7 +173,7 @@ impl Metrics {
     }
 }
 
-fn counter(
+pub(super) fn counter(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -178,7 +184,7 @@ fn counter(
     Ok(metric)
 }
 
-fn gauge(
+pub(super) fn gauge(
     registry: &Registry,
     name: &str,
     help: &str,

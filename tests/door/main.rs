@@ -14,4 +14,5 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod lanes;
 mod policy;
