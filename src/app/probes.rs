@@ -6,12 +6,17 @@ use tokio::task::JoinHandle;
 
 use crate::backend::{self, ConnectFault, Facts};
 use crate::proxy::Door;
-use crate::snapshot::{Database, Snapshot};
+use crate::snapshot::{BackendTarget, Database, Snapshot};
 
 /// The probes of all databases, in the order of the configuration.
 pub(super) struct Probes {
     door: Arc<Door>,
-    running: Vec<JoinHandle<()>>,
+    running: Vec<Probe>,
+}
+
+struct Probe {
+    target: Arc<BackendTarget>,
+    task: JoinHandle<()>,
 }
 
 impl Probes {
@@ -25,17 +30,28 @@ impl Probes {
         probes
     }
 
-    /// Starts them anew for the backends of `snapshot`, with whatever of them has changed.
+    /// Starts them anew for the backends of `snapshot`, with whatever of them has changed. That a server which was up is up is no news.
     pub(super) fn follow(&mut self, snapshot: &Snapshot) {
-        self.running.drain(..).for_each(|probe| probe.abort());
-        let databases = snapshot.databases.iter().enumerate();
-        self.running = databases
-            .map(|(index, database)| tokio::spawn(watch(&self.door, index, database)))
-            .collect();
+        let before = std::mem::take(&mut self.running);
+        before.iter().for_each(|probe| probe.task.abort());
+        for (index, database) in snapshot.databases.iter().enumerate() {
+            let target = Arc::clone(&database.backend);
+            let known = before
+                .get(index)
+                .filter(|probe| probe.target.is_same_server(&target))
+                .map(|_| self.door.backend(index).is_up());
+            let task = tokio::spawn(watch(&self.door, index, database, known));
+            self.running.push(Probe { target, task });
+        }
     }
 }
 
-fn watch(door: &Door, index: usize, database: &Arc<Database>) -> impl Future<Output = ()> + use<> {
+fn watch(
+    door: &Door,
+    index: usize,
+    database: &Arc<Database>,
+    last: Option<bool>,
+) -> impl Future<Output = ()> + use<> {
     let name = database.name.clone();
     let on_change = move |state: Result<&Facts, &ConnectFault>| match state {
         Ok(facts) => tracing::info!(
@@ -47,6 +63,7 @@ fn watch(door: &Door, index: usize, database: &Arc<Database>) -> impl Future<Out
         Arc::clone(&database.backend),
         Arc::clone(door.backend(index)),
         format!("redwall:{}:probe", database.name),
+        last,
         on_change,
     )
 }

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::health::BackendStatus;
 use super::stream::Stream;
 use crate::resp::decode::{self, Value};
 use crate::resp::{Protocol, encode};
 use crate::snapshot::{BackendAddress, BackendTarget, BackendTls};
+use crate::telemetry::BackendConnection;
 
 /// A backend's answer to HELLO or SELECT is small; more than this isn't one.
 const MAX_LOGIN_REPLY: usize = 64 * 1024;
@@ -31,12 +33,34 @@ pub struct Facts {
 /// A connection that is logged in.
 #[derive(Debug)]
 pub struct Connected {
-    /// The stream; nothing is outstanding on it.
+    /// The stream; nothing is outstanding on it. Its end lets the backend read everything before.
     pub stream: Stream,
     /// The protocol that was agreed on.
     pub protocol: Protocol,
     /// What the backend says of itself.
     pub facts: Facts,
+    /// Counts it; to be kept as long as the stream.
+    pub counted: BackendConnection,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A client: it waits for its turn, so that no more are opened in a second than the backend takes.
+    Client,
+    /// To see whether the backend is there. There is one, which a crowd of clients must not hold up.
+    Probe,
+}
+
+/// How to log in.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// The protocol to agree on.
+    pub protocol: Protocol,
+    /// The database number to select.
+    pub number: u32,
+    /// The connection's name at the backend.
+    pub name: &'a str,
 }
 
 /// Why there is no connection.
@@ -52,6 +76,8 @@ pub enum ConnectFault {
     Broken(io::Error),
     /// It took longer than allowed.
     Timeout(Duration),
+    /// So many connections were wanted at once that its turn to be opened didn't come in the time that is allowed.
+    Crowded(Duration),
     /// The backend refused the login; the first word of its error.
     Refused {
         /// What Redwall asked.
@@ -77,6 +103,7 @@ impl ConnectFault {
             | Self::Tls(_)
             | Self::Broken(_)
             | Self::Timeout(_)
+            | Self::Crowded(_)
             | Self::Refused { .. }
             | Self::Undecodable => "ERR backend unavailable",
         }
@@ -93,6 +120,10 @@ impl std::fmt::Display for ConnectFault {
             Self::Timeout(allowed) => write!(
                 f,
                 "the backend did not complete connect and login within {allowed:?}"
+            ),
+            Self::Crowded(allowed) => write!(
+                f,
+                "`max_connects_per_second` let others go first for {allowed:?}"
             ),
             Self::Refused { command, code } => write!(f, "the backend refused {command}: {code}"),
             Self::Undecodable => {
@@ -112,43 +143,70 @@ impl std::error::Error for ConnectFault {
             Self::Resolve(error) | Self::Dial(error) | Self::Tls(error) | Self::Broken(error) => {
                 Some(error)
             }
-            Self::Timeout(_) | Self::Refused { .. } | Self::Undecodable | Self::Mode(_) => None,
+            Self::Timeout(_)
+            | Self::Crowded(_)
+            | Self::Refused { .. }
+            | Self::Undecodable
+            | Self::Mode(_) => None,
         }
     }
 }
 
-/// Connects and logs in as the service user, with `name` as the connection's name and database `number` selected.
+/// Connects and logs in as the service user. Its end before it is returned is a reset, because the backend was told nothing of
+/// any client's.
 ///
 /// # Errors
-/// [`ConnectFault`]; takes no longer than the target's `connect_timeout`.
+/// [`ConnectFault`]; takes no longer than the target's `connect_timeout`, the wait for its turn included.
 pub async fn connect(
     target: &BackendTarget,
-    protocol: Protocol,
-    number: u32,
-    name: &str,
+    status: &BackendStatus,
+    purpose: Purpose,
+    login: Login<'_>,
 ) -> Result<Connected, ConnectFault> {
     let allowed = target.connect_timeout;
-    let attempt = async {
-        let mut stream = dial(target).await?;
-        let facts = log_in(&mut stream, target, protocol, name).await?;
-        if number != 0 {
-            ask(
-                &mut stream,
-                "SELECT",
-                &[b"SELECT", number.to_string().as_bytes()],
-                protocol,
-            )
-            .await?;
+    let deadline = Instant::now() + allowed;
+    let counted = status.connections.connecting();
+    match purpose {
+        Purpose::Client => {
+            let turn = status.gate.pass(target.max_connects_per_second);
+            let passed = timeout_at(deadline, turn).await;
+            passed.map_err(|_| ConnectFault::Crowded(allowed))?;
         }
-        Ok(Connected {
-            stream,
-            protocol,
-            facts,
-        })
-    };
-    timeout(allowed, attempt)
+        Purpose::Probe => {}
+    }
+    let (stream, facts) = timeout_at(deadline, dial_and_log_in(target, login))
         .await
-        .unwrap_or(Err(ConnectFault::Timeout(allowed)))
+        .unwrap_or(Err(ConnectFault::Timeout(allowed)))?;
+    stream.finish_on_close().map_err(ConnectFault::Broken)?;
+    match purpose {
+        Purpose::Client => status.connections.opened(),
+        Purpose::Probe => {}
+    }
+    Ok(Connected {
+        stream,
+        protocol: login.protocol,
+        facts,
+        counted: counted.is_open(&status.connections),
+    })
+}
+
+async fn dial_and_log_in(
+    target: &BackendTarget,
+    login: Login<'_>,
+) -> Result<(Stream, Facts), ConnectFault> {
+    let Login {
+        protocol,
+        number,
+        name,
+    } = login;
+    let mut stream = dial(target).await?;
+    let facts = log_in(&mut stream, target, protocol, name).await?;
+    if number != 0 {
+        let number = number.to_string();
+        let words: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
+        ask(&mut stream, "SELECT", &words, protocol).await?;
+    }
+    Ok((stream, facts))
 }
 
 async fn dial(target: &BackendTarget) -> Result<Stream, ConnectFault> {
@@ -172,11 +230,9 @@ async fn dial_tcp(host: &str, port: u16, allowed: Duration) -> Result<TcpStream,
     let addresses = tokio::net::lookup_host((host, port))
         .await
         .map_err(ConnectFault::Resolve)?;
-    let socket = dial_any(addresses.collect(), allowed)
+    dial_any(addresses.collect(), allowed)
         .await
-        .map_err(ConnectFault::Dial)?;
-    socket.set_nodelay(true).map_err(ConnectFault::Dial)?;
-    Ok(socket)
+        .map_err(ConnectFault::Dial)
 }
 
 /// Tries every address, for one of them may be down. One that doesn't answer at all gets only its share of half the time
@@ -189,13 +245,24 @@ async fn dial_any(addresses: Vec<SocketAddr>, allowed: Duration) -> io::Result<T
     for (index, address) in addresses.into_iter().enumerate() {
         // Behind the last one there is nothing to save time for.
         let share = if index + 1 == count { allowed } else { share };
-        match timeout(share, TcpStream::connect(address)).await {
+        match timeout(share, dial_one(address)).await {
             Ok(Ok(socket)) => return Ok(socket),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
     Err(last)
+}
+
+/// One address. Until it is logged in its end is a reset, also when it is given up in the moment in which it is made.
+async fn dial_one(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_zero_linger()?;
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
 }
 
 async fn secure(socket: TcpStream, tls: &BackendTls) -> Result<Stream, ConnectFault> {

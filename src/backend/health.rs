@@ -6,21 +6,37 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::connect::{self, ConnectFault, Connected, Facts};
+use super::connect::{self, ConnectFault, Connected, Facts, Login, Purpose};
+use super::pace::Gate;
 use crate::resp::Protocol;
 use crate::snapshot::BackendTarget;
+use crate::telemetry::BackendConnections;
 
 /// Pause between two probes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is known of one backend, for all threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct BackendStatus {
     up: AtomicBool,
     facts: RwLock<Option<Arc<Facts>>>,
+    /// Through which connections for clients go.
+    pub(super) gate: Gate,
+    /// Its connections, counted.
+    pub(super) connections: BackendConnections,
 }
 
 impl BackendStatus {
+    /// A backend of which nothing is known yet; its connections are counted in `connections`.
+    pub fn new(connections: BackendConnections) -> Self {
+        Self {
+            up: AtomicBool::new(false),
+            facts: RwLock::new(None),
+            gate: Gate::default(),
+            connections,
+        }
+    }
+
     /// Whether the last probe was answered.
     pub fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
@@ -43,16 +59,24 @@ impl BackendStatus {
     }
 }
 
-/// Probes `target` for as long as the future is polled, and tells `on_change` whenever it comes up or goes down.
+/// Probes `target` for as long as the future is polled, and tells `on_change` whenever it comes up or goes down. `last` is whether it
+/// was up when it was probed last, if it has been.
+///
+/// Dropped at any moment it ends its connection by a reset and leaves `status` as it last was, for the next one to go on with.
 pub async fn watch(
     target: Arc<BackendTarget>,
     status: Arc<BackendStatus>,
     name: String,
+    mut last: Option<bool>,
     mut on_change: impl FnMut(Result<&Facts, &ConnectFault>),
 ) {
-    let mut last = None;
+    let login = Login {
+        protocol: Protocol::Resp2,
+        number: 0,
+        name: &name,
+    };
     loop {
-        let fault = match connect::connect(&target, Protocol::Resp2, 0, &name).await {
+        let fault = match connect::connect(&target, &status, Purpose::Probe, login).await {
             Ok(connected) => {
                 status.learned(&connected.facts);
                 status.up.store(true, Ordering::Relaxed);
@@ -75,6 +99,8 @@ pub async fn watch(
 
 /// Any answer shows that the backend is there, an error such as LOADING too.
 async fn probe_until_it_fails(mut connected: Connected, allowed: Duration) -> ConnectFault {
+    // Nobody misses a PING.
+    connected.stream.reset_on_close();
     loop {
         sleep(INTERVAL).await;
         let ping = connect::ask(&mut connected.stream, "PING", &[b"PING"], Protocol::Resp2);
@@ -83,5 +109,39 @@ async fn probe_until_it_fails(mut connected: Connected, allowed: Duration) -> Co
             Ok(Err(fault)) => return fault,
             Err(_) => return ConnectFault::Timeout(allowed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::backend::testing::{self, Ended};
+
+    #[tokio::test]
+    async fn a_probe_that_is_aborted_leaves_no_connection_and_no_count_behind() {
+        let (listener, target) = testing::backend().await;
+        let (status, metrics) = testing::status();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let on_change = {
+            let told = Arc::clone(&told);
+            move |state: Result<&Facts, &ConnectFault>| told.lock().unwrap().push(state.is_ok())
+        };
+        let name = "redwall:main:probe".to_owned();
+        let probe = tokio::spawn(watch(target, Arc::clone(&status), name, None, on_change));
+        let mut stream = testing::accept(&listener).await;
+        testing::hear(&mut stream, b"PING").await;
+        let open = "redwall_backend_connections{database=\"main\",state=\"open\"}";
+        assert!(metrics.text().unwrap().contains(&format!("{open} 1\n")));
+        probe.abort();
+        assert!(probe.await.unwrap_err().is_cancelled());
+        assert_eq!(testing::rest(stream).await, (Vec::new(), Ended::Reset));
+        let shown = metrics.text().unwrap();
+        assert!(shown.contains(&format!("{open} 0\n")), "{shown}");
+        assert!(status.is_up(), "nobody has seen it go");
+        assert_eq!(*told.lock().unwrap(), [true]);
+        let opened = "redwall_backend_connections_opened_total{database=\"main\"} 0\n";
+        assert!(shown.contains(opened), "it was no client's: {shown}");
     }
 }

@@ -4,8 +4,11 @@
 
 pub mod connect;
 pub mod health;
+pub mod pace;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
-pub use connect::{ConnectFault, Connected, Facts, connect};
+pub use connect::{ConnectFault, Connected, Facts, Login, Purpose, connect};
 pub use health::BackendStatus;
 pub use stream::Stream;

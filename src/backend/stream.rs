@@ -3,8 +3,10 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustls::SupportedCipherSuite;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -21,6 +23,30 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// From now on its end is a reset: what the peer hasn't read is lost, and no local port waits in TIME_WAIT. Right only while
+    /// the peer has answered everything that it was told.
+    pub fn reset_on_close(&self) {
+        // Where it can't be, the connection ends as any other.
+        let _ = self.linger(Some(Duration::ZERO));
+    }
+
+    /// From now on its end lets the peer read everything before.
+    ///
+    /// # Errors
+    /// The operating system's; then what was sent could be lost, so nothing may be.
+    pub fn finish_on_close(&self) -> io::Result<()> {
+        self.linger(None)
+    }
+
+    fn linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        let socket = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => return Ok(()),
+        };
+        SockRef::from(socket).set_linger(linger)
+    }
+
     /// Most records that its keys may encrypt, if there is such a limit: rustls ends a TLS 1.2 connection there, and can't
     /// renew its keys.
     pub fn record_limit(&self) -> Option<u64> {
@@ -74,6 +100,68 @@ impl AsyncWrite for Stream {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::ServerConfig;
+    use tokio::net::TcpListener;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::backend::testing::{Ended, rest};
+    use crate::client::testing::{Ca, client_config, params, provider};
+
+    fn acceptor() -> TlsAcceptor {
+        let pair = Ca::new("backends").issue(&params("redis"));
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth();
+        let mut config = config
+            .with_single_cert(vec![pair.cert.clone()], pair.key_der())
+            .unwrap();
+        // What is left unread would be answered with a reset by itself.
+        config.send_tls13_tickets = 0;
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// Both ends of a connection: with TLS the backend's end is what is below it.
+    async fn ends(acceptor: Option<&TlsAcceptor>) -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (near, (far, _)) = (near.unwrap(), far.unwrap());
+        let Some(acceptor) = acceptor else {
+            return (Stream::Tcp(near), far);
+        };
+        let config = client_config(None, rustls::ALL_VERSIONS);
+        let name = "redis".try_into().unwrap();
+        let near = TlsConnector::from(Arc::new(config)).connect(name, near);
+        let (near, far) = tokio::join!(near, acceptor.accept(far));
+        (
+            Stream::Tls(Box::new(near.unwrap())),
+            far.unwrap().into_inner().0,
+        )
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_as_it_was_last_told_with_tls_and_without() {
+        let acceptor = acceptor();
+        for acceptor in [None, Some(&acceptor)] {
+            let (near, far) = ends(acceptor).await;
+            near.reset_on_close();
+            drop(near);
+            assert_eq!(rest(far).await, (Vec::new(), Ended::Reset));
+            let (near, far) = ends(acceptor).await;
+            near.reset_on_close();
+            near.finish_on_close().unwrap();
+            drop(near);
+            assert_eq!(rest(far).await, (Vec::new(), Ended::Finished));
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) const BACKEND: Section = Section {
         "key",
         "server_name",
         "connect_timeout",
+        "max_connects_per_second",
         "request_timeout",
     ],
 };
@@ -48,6 +49,8 @@ pub struct Backend {
     pub password: Option<SecretSource>,
     /// How long connecting may take, TLS and login included.
     pub connect_timeout: Duration,
+    /// Most connections that are opened to it in a second, for all clients together.
+    pub max_connects_per_second: u32,
     /// How long a request that doesn't block may wait for its reply.
     pub request_timeout: Duration,
 }
@@ -55,6 +58,8 @@ pub struct Backend {
 impl Backend {
     /// How long connecting may take, where nothing is written.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+    /// Most connections opened in a second, where nothing is written: a backend's one thread logs in several times as many.
+    pub const MAX_CONNECTS_PER_SECOND: u32 = 2_000;
     /// How long a reply may take, where nothing is written.
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -67,6 +72,11 @@ impl Backend {
         let connect_timeout = table.or("connect_timeout", Self::CONNECT_TIMEOUT, |value| {
             duration(value, timeout.clone())
         });
+        let max_connects_per_second = table.or(
+            "max_connects_per_second",
+            Self::MAX_CONNECTS_PER_SECOND,
+            |value| value.number(1..=1_000_000),
+        );
         let request_timeout = table.or("request_timeout", Self::REQUEST_TIMEOUT, |value| {
             duration(value, timeout.clone())
         });
@@ -90,6 +100,7 @@ impl Backend {
             user,
             password,
             connect_timeout: connect_timeout?,
+            max_connects_per_second: max_connects_per_second?,
             request_timeout: request_timeout?,
         })
     }

@@ -253,6 +253,7 @@ fn print_backend(out: &mut Printer, backend: &Backend) {
         user,
         password,
         connect_timeout,
+        max_connects_per_second,
         request_timeout,
     } = backend;
     out.table("[database.backend]");
@@ -266,6 +267,7 @@ fn print_backend(out: &mut Printer, backend: &Backend) {
         out.key("server_name", quoted(&tls.server_name));
     }
     out.key("connect_timeout", quoted(duration_text(*connect_timeout)));
+    out.key("max_connects_per_second", max_connects_per_second);
     out.key("request_timeout", quoted(duration_text(*request_timeout)));
 }
 

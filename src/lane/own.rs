@@ -1,5 +1,8 @@
 //! A backend connection that serves one session: opened when first needed, closed with the session.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -9,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::backend::{BackendStatus, ConnectFault, Connected, Stream, connect};
+use crate::backend::{BackendStatus, ConnectFault, Connected, Login, Purpose, Stream, connect};
 use crate::resp::{Protocol, ReplyScanner};
 use crate::session::{Forward, Internal};
 use crate::snapshot::BackendTarget;
+use crate::telemetry::BackendConnection;
 
 /// After a failed connect the next one is not tried before this.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -47,6 +51,20 @@ struct Open {
     sent: usize,
     /// Records that were written, if there is TLS.
     records: u64,
+    /// Whether the backend may not have read, or not have answered, something that it was told.
+    owes: bool,
+    /// Counts the connection.
+    _counted: BackendConnection,
+}
+
+/// One that is owed nothing ends by a reset, so that a client that comes and goes costs no local port for the minute of TIME_WAIT.
+/// Any other lets the backend read all of it: what was permitted and is on its way is carried out, even if nobody hears of it.
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.owes && self.outgoing.is_empty() {
+            self.stream.reset_on_close();
+        }
+    }
 }
 
 /// Whether a lane takes requests.
@@ -89,7 +107,7 @@ impl Lane {
         }
     }
 
-    /// TEMP
+    /// Has later connections made to `target`; one that is open, or being made, stays.
     pub fn retarget(&mut self, target: &Arc<BackendTarget>) {
         self.target = Arc::clone(target);
     }
@@ -146,10 +164,7 @@ impl Lane {
                     return (Readiness::Unavailable(text), None);
                 }
                 State::Closed | State::Failed { .. } => {
-                    let (target, name) = (Arc::clone(&self.target), self.name.clone());
-                    self.state = State::Connecting(Box::pin(async move {
-                        connect(&target, protocol, number, &name).await
-                    }));
+                    self.state = State::Connecting(self.connecting(protocol, number));
                 }
                 State::Connecting(connecting) => match connecting.as_mut().poll(context) {
                     Poll::Pending => return (Readiness::Pending, None),
@@ -161,6 +176,8 @@ impl Lane {
                             outgoing: Vec::new(),
                             sent: 0,
                             records: 0,
+                            owes: false,
+                            _counted: connected.counted,
                         }));
                     }
                     Poll::Ready(Err(fault)) => {
@@ -171,6 +188,20 @@ impl Lane {
                 },
             }
         }
+    }
+
+    fn connecting(&self, protocol: Protocol, number: u32) -> Connecting {
+        let (target, status) = (Arc::clone(&self.target), Arc::clone(&self.status));
+        let name = self.name.clone();
+        Box::pin(async move {
+            let name = name.as_str();
+            let login = Login {
+                protocol,
+                number,
+                name,
+            };
+            connect(&target, &status, Purpose::Client, login).await
+        })
     }
 
     /// Appends a permitted request. Nothing reaches the backend before [`Lane::poll_flush`].
@@ -190,7 +221,15 @@ impl Lane {
 
     fn append_bytes(&mut self, bytes: &[u8]) {
         if let State::Open(open) = &mut self.state {
+            open.owes = true;
             open.outgoing.extend_from_slice(bytes);
+        }
+    }
+
+    /// The backend has answered everything that was appended, so it has read all of it.
+    pub fn all_answered(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.owes = false;
         }
     }
 

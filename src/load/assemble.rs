@@ -108,6 +108,7 @@ impl Files {
             user: database.backend.user.clone(),
             password: password?,
             connect_timeout: database.backend.connect_timeout,
+            max_connects_per_second: database.backend.max_connects_per_second,
         };
         Some(Arc::new(Database {
             name: database.name.value.as_str().to_owned(),

@@ -112,7 +112,7 @@ impl Door {
                 evictions: HashMap::new(),
             }),
             uploads: Arc::new(AtomicU64::new(0)),
-            backend: Arc::new(BackendStatus::default()),
+            backend: Arc::new(BackendStatus::new(metrics.backend.of(&database.name))),
         };
         Self {
             databases: snapshot.databases.iter().map(entrance).collect(),
@@ -201,7 +201,8 @@ impl Door {
     pub(super) fn on_connect_fault(&self, index: usize, fault: &ConnectFault) {
         let name = &self.databases[index].name;
         self.metrics
-            .backend_connect_failures
+            .backend
+            .connect_failures
             .with_label_values(&[name.as_str()])
             .inc();
         // The probe tells the operator once; each client that meets the fault needn't.

@@ -81,6 +81,9 @@ impl Connection {
                 }
             }
         }
+        if self.session.outstanding().0 == 0 {
+            self.lane.all_answered();
+        }
         Ok(())
     }
 

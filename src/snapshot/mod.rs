@@ -139,6 +139,8 @@ pub struct BackendTarget {
     pub password: Option<Secret>,
     /// Name resolution, connect, TLS and login must be over after this.
     pub connect_timeout: Duration,
+    /// Most connections that are opened for clients in a second, by all workers together.
+    pub max_connects_per_second: u32,
 }
 
 /// TLS to a backend.

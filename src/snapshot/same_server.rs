@@ -33,6 +33,7 @@ impl BackendTarget {
             user,
             password: _,
             connect_timeout: _,
+            max_connects_per_second: _,
         } = self;
         let named = |user: &Option<String>| user.as_deref().unwrap_or("default").to_owned();
         let same_trust = match (tls, &other.tls) {
@@ -85,13 +86,14 @@ mod tests {
             user: Some("redwall".to_owned()),
             password: Some(Secret::new(b"first".to_vec())),
             connect_timeout: Duration::from_secs(2),
+            max_connects_per_second: 2_000,
         }
     }
 
     #[test]
     fn a_backend_is_another_when_its_place_its_trust_or_its_user_is() {
         type Change = fn(&mut BackendTarget);
-        let cases: [(&str, Change, bool); 13] = [
+        let cases: [(&str, Change, bool); 14] = [
             ("nothing", |_| {}, true),
             (
                 "password",
@@ -103,6 +105,7 @@ mod tests {
                 |it| it.connect_timeout = Duration::from_secs(3),
                 true,
             ),
+            ("pace", |it| it.max_connects_per_second = 1, true),
             (
                 "certificate shown, CAs in another order",
                 |it| it.tls = Some(tls("redis.example", &[b"two", b"one", b"two"])),

@@ -108,7 +108,8 @@ impl Status {
         for (index, name) in self.databases.iter().enumerate() {
             let up = i64::from(self.door.backend(index).is_up());
             self.metrics
-                .backend_up
+                .backend
+                .up
                 .with_label_values(&[name.as_str()])
                 .set(up);
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use super::backend::BackendMetrics;
 use super::collector::{ShardCollector, Workers};
 use super::configuration::ConfigurationMetrics;
 use super::loop_collector::LoopCollector;
@@ -25,10 +26,8 @@ pub struct Metrics {
     pub half_open: IntGaugeVec,
     /// Connections that are accepted and not closed, by database.
     pub connections: IntGaugeVec,
-    /// 1 while a database's backend answers, else 0.
-    pub backend_up: IntGaugeVec,
-    /// Connections to a backend that could not be made or were refused, by database.
-    pub backend_connect_failures: IntCounterVec,
+    /// Connections to the backends.
+    pub backend: BackendMetrics,
     /// 1 while Redwall drains.
     draining: IntGaugeVec,
     /// What is known of the configuration in force.
@@ -76,18 +75,7 @@ impl Metrics {
                 "Connections accepted and not yet closed.",
                 &["database"],
             )?,
-            backend_up: gauge(
-                &registry,
-                "redwall_backend_up",
-                "1 if the backend answered the last probe, else 0.",
-                &["database"],
-            )?,
-            backend_connect_failures: counter(
-                &registry,
-                "redwall_backend_connect_failures_total",
-                "Connections to the backend that could not be made or were refused.",
-                &["database"],
-            )?,
+            backend: BackendMetrics::new(&registry)?,
             draining: gauge(
                 &registry,
                 "redwall_draining",
@@ -127,10 +115,13 @@ impl Metrics {
                 self.refused
                     .with_label_values(&[database.as_str(), reason.text()]);
             }
-            for gauge in [&self.half_open, &self.connections, &self.backend_up] {
+            for gauge in [&self.half_open, &self.connections, &self.backend.up] {
                 gauge.with_label_values(&[database.as_str()]);
             }
-            self.backend_connect_failures
+            // Its labels are all shown as soon as it is known.
+            let _ = self.backend.of(database);
+            self.backend
+                .connect_failures
                 .with_label_values(&[database.as_str()]);
         }
     }
@@ -197,7 +188,7 @@ impl Metrics {
     }
 }
 
-fn counter(
+pub(super) fn counter(
     registry: &Registry,
     name: &str,
     help: &str,

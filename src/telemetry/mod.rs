@@ -1,5 +1,6 @@
 //! What Redwall counts and logs. Takes events, never decides anything; imported by the I/O rooms only.
 
+mod backend;
 mod collector;
 mod configuration;
 mod event_loop;
@@ -9,6 +10,7 @@ mod loop_collector;
 pub mod metrics;
 pub mod shard;
 
+pub use backend::{BackendConnection, BackendConnections, BackendMetrics};
 pub use event_loop::EventLoop;
 pub use metrics::Metrics;
 pub use shard::{

@@ -14,6 +14,7 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod lanes;
 mod policy;
 mod process;
 mod reload;

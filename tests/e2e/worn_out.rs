@@ -176,6 +176,7 @@ fn limited_backend(target: &BackendTarget, ca: &Authority, shown: &Issued) -> Ba
         user: target.user.clone(),
         password: target.password.clone(),
         connect_timeout: target.connect_timeout,
+        max_connects_per_second: target.max_connects_per_second,
     }
 }
 

@@ -119,6 +119,10 @@ fn the_reference_file_shows_the_defaults() {
         minimal.backend.connect_timeout
     );
     assert_eq!(
+        database.backend.max_connects_per_second,
+        minimal.backend.max_connects_per_second
+    );
+    assert_eq!(
         database.backend.request_timeout,
         minimal.backend.request_timeout
     );

@@ -1,0 +1,78 @@
+//! A backend that knows how to answer a login, for tests that look at the connection itself.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::BackendStatus;
+use crate::snapshot::{BackendAddress, BackendTarget};
+use crate::telemetry::Metrics;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// All was read, and then nothing came.
+    Finished,
+    /// By a reset.
+    Reset,
+}
+
+/// A listener, and how to reach it.
+pub(crate) async fn backend() -> (TcpListener, Arc<BackendTarget>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let target = BackendTarget {
+        address: BackendAddress::Tcp {
+            host: address.ip().to_string(),
+            port: address.port(),
+        },
+        tls: None,
+        user: None,
+        password: None,
+        connect_timeout: PATIENCE,
+        max_connects_per_second: 2_000,
+    };
+    (listener, Arc::new(target))
+}
+
+/// A status, with the metrics in which its connections count.
+pub(crate) fn status() -> (Arc<BackendStatus>, Metrics) {
+    let metrics = Metrics::new(&["main".to_owned()]).unwrap();
+    let status = BackendStatus::new(metrics.backend.of("main"));
+    (Arc::new(status), metrics)
+}
+
+/// Accepts a connection and answers its HELLO.
+pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    hear(&mut stream, b"HELLO").await;
+    let facts = b"*8\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n+mode\r\n+standalone\r\n+role\r\n+master\r\n";
+    stream.write_all(facts).await.unwrap();
+    stream
+}
+
+/// Reads until a request with `word` is there.
+pub(crate) async fn hear(stream: &mut TcpStream, word: &[u8]) {
+    let mut heard = Vec::new();
+    while !heard.windows(word.len()).any(|part| part == word) || !heard.ends_with(b"\r\n") {
+        let read = timeout(PATIENCE, stream.read_buf(&mut heard)).await;
+        assert!(read.unwrap().unwrap() > 0, "closed before it was heard");
+    }
+}
+
+/// Everything that still comes, and how it ends.
+pub(crate) async fn rest(mut stream: TcpStream) -> (Vec<u8>, Ended) {
+    let mut bytes = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes));
+    match read.await.expect("it ends") {
+        Ok(_) => (bytes, Ended::Finished),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => (bytes, Ended::Reset),
+        Err(error) => panic!("{error}"),
+    }
+}
