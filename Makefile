@@ -29,6 +29,12 @@ door: ## Runs the tests of the faults that Redwall was built against, a line eac
 	cargo test --locked --quiet --no-run --test door
 	cargo test --locked --test door
 
+.PHONY: siege
+siege: ## Lays siege to Redwall for SIEGE_SECS seconds (60 if not set), and prints how good clients fared.
+	@scripts/need.sh rust cc redis
+	cargo test --locked --release --quiet --no-run --test siege
+	SIEGE_SECS=$${SIEGE_SECS:-60} cargo test --locked --release --quiet --test siege -- --nocapture
+
 .PHONY: servers
 servers: ## Fetches the Redis and Valkey servers that the tests run against into .servers/.
 	@scripts/need.sh python

@@ -170,7 +170,7 @@ impl Tls {
             State::PeerClosed => return Ok(Progress::PeerClosed),
             State::Failed => return Err(TlsFault::Failed),
         }
-        let taken = self.take_in(received, plain, sealed);
+        let taken = self.take_in_turn(received, plain, sealed);
         if taken.is_err() {
             self.state = State::Failed;
             self.partial = Vec::new();
@@ -179,6 +179,25 @@ impl Tls {
             State::Open | State::Failed => Progress::Open,
             State::PeerClosed => Progress::PeerClosed,
         })
+    }
+
+    /// Takes `received` in, as much as a handshake may have first: what stands behind its end is the client's own, and may be longer.
+    fn take_in_turn(
+        &mut self,
+        received: &mut [u8],
+        plain: &mut Vec<u8>,
+        sealed: &mut Vec<u8>,
+    ) -> Result<(), TlsFault> {
+        let left = MAX_HANDSHAKE_BYTES.saturating_sub(self.handshake_bytes);
+        if !self.connection.is_handshaking() || received.len() <= left {
+            return self.take_in(received, plain, sealed);
+        }
+        let (within, behind) = received.split_at_mut(left);
+        self.take_in(within, plain, sealed)?;
+        match self.state {
+            State::Open => self.take_in(behind, plain, sealed),
+            State::PeerClosed | State::Failed => Ok(()),
+        }
     }
 
     /// Takes `received` in behind what was held; holds what makes no whole record.

@@ -114,8 +114,9 @@ impl Connection {
             .scanner
             .progress()
             .map_or(0, |progress| progress.announced_bytes);
+        let small = STREAM_FROM.min(self.database.limits.max_held_request);
         match &mut self.phase {
-            Phase::Requests if announced <= STREAM_FROM => return Ok(Step::Wait),
+            Phase::Requests if announced <= small => return Ok(Step::Wait),
             Phase::Requests => match self.offer(*taken, context, now)? {
                 Step::Again => {}
                 Step::Hold if announced > self.database.limits.max_held_request => {

@@ -129,6 +129,21 @@ fn a_request_whose_verdict_could_still_change_is_held_whole_or_refused_in_its_tu
 }
 
 #[test]
+fn a_bound_on_what_is_held_whole_holds_for_small_requests_too() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "max_request = \"64KiB\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let value = "v".repeat(200 << 10);
+    assert_eq!(
+        client.ask(&["MSET", "app:a", &value, "app:b", "1"]),
+        "-ERR request exceeds the 65536 bytes that Redwall holds for one command\r\n"
+    );
+    assert_eq!(client.ask(&["SET", "app:a", &value]), "+OK\r\n");
+}
+
+#[test]
 fn a_denied_large_value_is_read_away_and_the_next_command_is_served() {
     let backend = Backend::start();
     let redwall = Config::new(&backend.url()).start();

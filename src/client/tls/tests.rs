@@ -385,6 +385,18 @@ fn an_endless_handshake_is_not_held() {
 }
 
 #[test]
+fn commands_that_come_with_the_last_bytes_of_a_handshake_may_be_long() {
+    for way in &ways() {
+        let mut peers = Peers::new(way);
+        let commands = text(60 * 1024);
+        peers.client_says(&commands);
+        // All that the client has to say at a time arrives at once.
+        peers.settle(|_| usize::MAX).unwrap();
+        assert!(peers.plain == commands, "{}", peers.plain.len());
+    }
+}
+
+#[test]
 fn early_data_is_never_plaintext() {
     let ca = Ca::new("dev");
     let provider = || (*testing::provider()).clone();
