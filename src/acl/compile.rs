@@ -71,7 +71,7 @@ impl fmt::Display for PolicyFault {
             Self::UnknownInherited { role, inherits } => {
                 write!(f, "role `{role}` inherits `{inherits}`, which doesn't exist; expected {}", BuiltInNames)
             }
-            Self::InheritanceCycle(role) => write!(f, "role `{role}` inherits itself"),
+            Self::InheritanceCycle(role) => write!(f, "role `{role}` inherits itself, expected roles that don't come back to it"),
             Self::Value { user, role, fault } => write!(f, "user `{user}`, role `{role}`: {fault}"),
             Self::Rule { user, role, fault } => write!(f, "user `{user}`, role `{role}`: {}", fault.kind),
         }

@@ -7,4 +7,4 @@ pub mod escape;
 pub mod slots;
 
 pub use cidr::{Admission, CidrSet, PrivateOnly, Refusal};
-pub use slots::{Decision, SlotId, Slots};
+pub use slots::{Decision, Place, SlotId, Slots};

@@ -26,6 +26,16 @@ pub struct SlotLimits {
     pub ipv6_prefix: u8,
 }
 
+impl SlotLimits {
+    /// What `address` counts as.
+    pub fn place(&self, address: IpAddr) -> Place {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Place(v4.to_ipv6_mapped().to_bits()),
+            IpAddr::V6(v6) => Place(leading_bits(v6, self.ipv6_prefix)),
+        }
+    }
+}
+
 /// Why a newcomer was refused; also the metric's `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlotRefusal {
@@ -76,12 +86,19 @@ pub enum Standing {
 
 /// An address as it is counted: IPv4 whole, IPv6 by its leading bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Place(u128);
+pub struct Place(u128);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     HalfOpen,
     Established,
+}
+
+/// One connection. Its address is kept whole, because how much of it counts may change.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    address: IpAddr,
+    state: State,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +124,7 @@ struct Busy {
 pub struct Slots {
     limits: SlotLimits,
     next: u64,
-    slots: HashMap<SlotId, (Place, State)>,
+    slots: HashMap<SlotId, Slot>,
     addresses: HashMap<Place, Address>,
     busy: BTreeSet<Busy>,
     half_open: u32,
@@ -128,17 +145,32 @@ impl Slots {
 
     /// Takes new limits, as after a reload. Connections that are there already stay, also above the new caps.
     pub fn set_limits(&mut self, limits: SlotLimits) {
-        // Counts are kept by the old prefix length; another one would count the same host twice.
-        let ipv6_prefix = self.limits.ipv6_prefix;
+        let counts_alike = limits.ipv6_prefix == self.limits.ipv6_prefix;
         self.limits = limits;
-        if !self.slots.is_empty() {
-            self.limits.ipv6_prefix = ipv6_prefix;
+        if !counts_alike {
+            self.count_again();
         }
+    }
+
+    /// Books every connection anew, by what its address counts as now.
+    fn count_again(&mut self) {
+        self.addresses.clear();
+        self.busy.clear();
+        for (id, slot) in &self.slots {
+            let address = self.addresses.entry(self.limits.place(slot.address));
+            let address = address.or_default();
+            address.connections += 1;
+            if slot.state == State::HalfOpen {
+                address.half_open.insert(*id);
+            }
+        }
+        let ranks = self.addresses.iter();
+        self.busy = ranks.filter_map(|(place, it)| rank(*place, it)).collect();
     }
 
     /// Judges a newcomer from `address` and, unless it is refused, books it as half-open.
     pub fn admit(&mut self, address: IpAddr) -> Decision {
-        let place = self.place(address);
+        let place = self.limits.place(address);
         let victim = self.victim(place);
         if let Err(refusal) = self.room_for(place, victim) {
             return Decision::Refuse(refusal);
@@ -146,7 +178,7 @@ impl Slots {
         if let Some(evicted) = victim {
             self.closed(evicted);
         }
-        let slot = self.book(place);
+        let slot = self.book(address, place);
         match victim {
             Some(evicted) => Decision::AdmitAndEvict { slot, evicted },
             None => Decision::Admit(slot),
@@ -155,12 +187,12 @@ impl Slots {
 
     /// The client of `slot` has proven who it is.
     pub fn established(&mut self, slot: SlotId) -> Standing {
-        let Some((place, state)) = self.slots.get_mut(&slot) else {
+        let Some(Slot { address, state }) = self.slots.get_mut(&slot) else {
             return Standing::Gone;
         };
         if *state == State::HalfOpen {
             *state = State::Established;
-            let place = *place;
+            let place = self.limits.place(*address);
             self.with_half_open(place, |half_open| half_open.remove(&slot));
             self.half_open -= 1;
         }
@@ -169,9 +201,10 @@ impl Slots {
 
     /// The connection has ended. Nothing happens where it had been evicted before.
     pub fn closed(&mut self, slot: SlotId) {
-        let Some((place, state)) = self.slots.remove(&slot) else {
+        let Some(Slot { address, state }) = self.slots.remove(&slot) else {
             return;
         };
+        let place = self.limits.place(address);
         if state == State::HalfOpen {
             self.with_half_open(place, |half_open| half_open.remove(&slot));
             self.half_open -= 1;
@@ -213,8 +246,8 @@ impl Slots {
     }
 
     fn room_for(&self, place: Place, victim: Option<SlotId>) -> Result<(), SlotRefusal> {
-        let leaves_place =
-            victim.is_some_and(|slot| self.slots.get(&slot).is_some_and(|(p, _)| *p == place));
+        let victim_of = victim.and_then(|slot| self.slots.get(&slot));
+        let leaves_place = victim_of.is_some_and(|slot| self.limits.place(slot.address) == place);
         let of_address = self
             .addresses
             .get(&place)
@@ -228,10 +261,11 @@ impl Slots {
         Ok(())
     }
 
-    fn book(&mut self, place: Place) -> SlotId {
+    fn book(&mut self, address: IpAddr, place: Place) -> SlotId {
         let slot = SlotId(self.next);
         self.next += 1;
-        self.slots.insert(slot, (place, State::HalfOpen));
+        let state = State::HalfOpen;
+        self.slots.insert(slot, Slot { address, state });
         self.addresses.entry(place).or_default().connections += 1;
         self.with_half_open(place, |half_open| half_open.insert(slot));
         self.half_open += 1;
@@ -249,13 +283,6 @@ impl Slots {
         change(&mut address.half_open);
         if let Some(rank) = rank(place, address) {
             self.busy.insert(rank);
-        }
-    }
-
-    fn place(&self, address: IpAddr) -> Place {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => Place(v4.to_ipv6_mapped().to_bits()),
-            IpAddr::V6(v6) => Place(leading_bits(v6, self.limits.ipv6_prefix)),
         }
     }
 }
@@ -389,6 +416,27 @@ mod tests {
         assert_eq!(slots.addresses(), 1);
         assert_eq!(evicted(slots.admit(ip("2001:db8:0:1::1"))), None);
         assert_eq!(slots.addresses(), 2);
+    }
+
+    #[test]
+    fn another_prefix_counts_those_who_are_there_already_too() {
+        let mut slots = Slots::new(LIMITS);
+        let established = settle(&mut slots, "2001:db8:0:1::1");
+        let first = slot(slots.admit(ip("2001:db8:0:2::1")));
+        slots.admit(ip("2001:db8:0:3::1"));
+        slots.admit(ip("2001:db8:0:4::1"));
+        assert_eq!(slots.addresses(), 4);
+        let ipv6_prefix = 48;
+        slots.set_limits(SlotLimits {
+            ipv6_prefix,
+            ..LIMITS
+        });
+        assert_eq!((slots.addresses(), slots.connections()), (1, 4));
+        // The site has as many half-open ones as it may have: its oldest goes.
+        assert_eq!(evicted(slots.admit(ip("2001:db8:0:5::1"))), Some(first));
+        slots.set_limits(LIMITS);
+        assert_eq!((slots.addresses(), slots.half_open()), (4, 3));
+        assert_eq!(slots.established(established), Standing::Stands);
     }
 
     #[test]

@@ -81,10 +81,12 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCertificate => f.write_str("holds no certificate, want the client CA's"),
-            Self::Malformed => f.write_str("isn't an X.509 certificate"),
-            Self::NotACa => f.write_str("isn't a CA certificate (basicConstraints lacks CA:TRUE)"),
+            Self::Malformed => f.write_str("isn't an X.509 certificate, want a CA's"),
+            Self::NotACa => f.write_str(
+                "isn't a CA certificate (basicConstraints lacks CA:TRUE), want the issuer's",
+            ),
             Self::MayNotSign => {
-                f.write_str("may not sign certificates (its keyUsage lacks keyCertSign)")
+                f.write_str("may not sign certificates, want keyCertSign in its keyUsage")
             }
             Self::Key(kind) => write!(
                 f,
@@ -96,16 +98,29 @@ impl fmt::Display for Problem {
                     "is given under the client CA `{other}` too, want each CA under one name"
                 )
             }
-            Self::CrlMalformed(text) => write!(f, "isn't a CRL that can be relied on: {text}"),
+            Self::CrlMalformed(text) => {
+                write!(
+                    f,
+                    "isn't a CRL that can be relied on: {text}, want a whole one with a nextUpdate"
+                )
+            }
             Self::CrlOfAnother { issuer } => {
                 write!(
                     f,
-                    "is a CRL of {issuer}, which isn't among its client CA's certificates: add that certificate"
+                    "is a CRL of {issuer}, which isn't among its client CA's certificates, want that certificate too"
                 )
             }
-            Self::CrlSignature { issuer } => write!(f, "isn't signed by its issuer {issuer}"),
+            Self::CrlSignature { issuer } => {
+                write!(
+                    f,
+                    "isn't signed by its issuer {issuer}, want that CA's own CRL"
+                )
+            }
             Self::CrlNotAllowed { issuer } => {
-                write!(f, "is signed by {issuer}, whose keyUsage lacks cRLSign")
+                write!(
+                    f,
+                    "is signed by {issuer}, want cRLSign in that certificate's keyUsage"
+                )
             }
         }
     }

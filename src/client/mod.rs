@@ -5,6 +5,7 @@ pub mod authority;
 mod crl;
 pub mod fault;
 pub mod identity;
+mod once;
 pub mod resolver;
 pub mod revocation;
 pub mod tls;

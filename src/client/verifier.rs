@@ -12,7 +12,7 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
@@ -22,6 +22,7 @@ use super::authority::{self, AuthorityFault, CaCertificate, CaStanding, ClientCa
 use super::crl::Kind;
 use super::fault::{MAX_CHAIN_BYTES, MAX_INTERMEDIATES, VerifyFault};
 use super::identity::{CertificateFacts, KeyKind, key_kind};
+use super::once::{Checked, Once};
 use super::revocation::{Link, Revocations};
 use crate::admission::certificate::{Anchor, NameConstraints};
 
@@ -209,6 +210,11 @@ impl ClientVerifier {
         self.client_cas
     }
 
+    /// Whether a CA that is trusted is itself under name constraints which don't bind common names.
+    pub fn has_constrained_ca(&self) -> bool {
+        self.authorities.iter().any(|ca| ca.constrained)
+    }
+
     /// The CRLs.
     pub fn revocations(&self) -> &Revocations {
         &self.revocations
@@ -250,8 +256,11 @@ impl ClientVerifier {
             *found.borrow_mut() = judged;
             verdict
         };
+        let checked = Checked::default();
+        let once = checked.with(self.algorithms.all);
+        let once: Vec<_> = once.iter().map(as_algorithm).collect();
         let searched = cert.verify_for_usage(
-            self.algorithms.all,
+            &once,
             &self.anchors,
             &candidates,
             now,
@@ -335,6 +344,10 @@ impl ClientVerifier {
         self.revocations
             .check(&link, &webpki::spki_for_anchor(path.anchor()), now)
     }
+}
+
+fn as_algorithm<'a>(once: &'a Once<'a>) -> &'a dyn SignatureVerificationAlgorithm {
+    once
 }
 
 fn within_bounds(

@@ -90,18 +90,31 @@ fn mapping<'d>(
         return None;
     };
     let pattern = parse(value)?;
+    let ca = match (field, ca?) {
+        // The one CA's file may hold several, or one that is under constraints: what is to be said of common names then must
+        // be said in so many words.
+        (NameField::Cn, (_, Binding::Implied)) => None,
+        (_, (ca, _)) => Some(ca.as_str().to_owned()),
+    };
     Some(CertificateMapping {
         field: *field,
         pattern,
-        ca: Some(ca?.as_str().to_owned()),
+        ca,
     })
 }
 
 // The names aren't listed: they are strings of the file, and a fault holds none of these.
 const CA_NAME: &str = "the `name` of one of the `client_ca` in [database.tls]";
 
+/// Whether a mapping says itself which CA it trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Binding {
+    Written,
+    Implied,
+}
+
 /// The CA that is named; where there is only one, it needn't be.
-fn issuer(table: &Table<'_>, trust: Trust<'_>) -> Option<Name> {
+fn issuer(table: &Table<'_>, trust: Trust<'_>) -> Option<(Name, Binding)> {
     let written = table.option("ca", name)?;
     let (cas, _) = match trust {
         Trust::Unknown => return None,
@@ -115,13 +128,13 @@ fn issuer(table: &Table<'_>, trust: Trust<'_>) -> Option<Name> {
     };
     let known = |name: &Name| cas.iter().any(|ca| ca.name.value == *name);
     match (written, cas) {
-        (None, [only]) => Some(only.name.value.clone()),
+        (None, [only]) => Some((only.name.value.clone(), Binding::Implied)),
         (None, _) => {
             let what = "`ca` is missing, and there are several client CAs";
             table.fault(table.at, what, CA_NAME);
             None
         }
-        (Some(written), _) if known(&written.value) => Some(written.value),
+        (Some(written), _) if known(&written.value) => Some((written.value, Binding::Written)),
         (Some(written), _) => {
             table.fault(written.at, "unknown client CA", CA_NAME);
             None

@@ -36,6 +36,7 @@ pub(crate) const DATABASE: Section = Section {
         "max_clients_per_address",
         "max_half_open",
         "max_half_open_per_address",
+        "ipv6_prefix",
         "tls",
         "certificate_users",
         "limits",
@@ -275,7 +276,10 @@ impl Users {
 /// same certificate.
 fn provable(table: &Table<'_>, users: &[User], templates: &[CertificateMapping]) -> Option<()> {
     let mut sound = Some(());
-    let mut owners: HashMap<(NameField, String, Option<String>), &str> = HashMap::new();
+    let mut owners: HashMap<(NameField, String, Option<&str>), &str> = HashMap::new();
+    // A mapping that names no CA is there only where there is one CA, which is then that of all.
+    let written = users.iter().flat_map(|user| &user.certificates);
+    let one_ca = written.chain(templates).any(|mapping| mapping.ca.is_none());
     for user in users {
         let name = user.name.value.as_str();
         let mut rules = user.certificates.iter().chain(templates);
@@ -286,7 +290,8 @@ fn provable(table: &Table<'_>, users: &[User], templates: &[CertificateMapping])
             sound = None;
         }
         for CertificateMapping { field, pattern, ca } in &user.certificates {
-            let key = (*field, pattern.to_string(), ca.clone());
+            let ca = ca.as_deref().filter(|_| !one_ca);
+            let key = (*field, pattern.to_string(), ca);
             if owners.insert(key, name).is_some_and(|owner| owner != name) {
                 let what = "a certificate of this user proves an earlier user too, so that it would prove neither";
                 table.fault(user.name.at, what, "a certificate for one user only");

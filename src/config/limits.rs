@@ -39,12 +39,15 @@ pub(crate) fn connections(table: &Table<'_>) -> Option<SlotLimits> {
     let per_address = number("max_clients_per_address", default.per_address);
     let half_open = number("max_half_open", default.half_open);
     let half_open_per_address = number("max_half_open_per_address", default.half_open_per_address);
+    let ipv6_prefix = table.or("ipv6_prefix", default.ipv6_prefix, |value| {
+        u8::try_from(value.number(32..=128)?).ok()
+    });
     Some(SlotLimits {
         connections: connections?,
         per_address: per_address?,
         half_open: half_open?,
         half_open_per_address: half_open_per_address?,
-        ipv6_prefix: default.ipv6_prefix,
+        ipv6_prefix: ipv6_prefix?,
     })
 }
 

@@ -190,12 +190,13 @@ fn print_connections(out: &mut Printer, limits: &SlotLimits) {
         per_address,
         half_open,
         half_open_per_address,
-        ipv6_prefix: _,
+        ipv6_prefix,
     } = limits;
     out.key("max_clients", connections);
     out.key("max_clients_per_address", per_address);
     out.key("max_half_open", half_open);
     out.key("max_half_open_per_address", half_open_per_address);
+    out.key("ipv6_prefix", ipv6_prefix);
 }
 
 fn print_tls(out: &mut Printer, tls: &Tls) {

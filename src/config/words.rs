@@ -267,7 +267,7 @@ fn client_ca(ca: &ClientCa) -> String {
 
 fn certificate(mapping: &CertificateMapping) -> String {
     let CertificateMapping { field, pattern, ca } = mapping;
-    let ca = ca.as_deref().unwrap_or("any client CA");
+    let ca = ca.as_deref().unwrap_or("the client CA");
     format!("a certificate of {ca} with the {field} {pattern}")
 }
 

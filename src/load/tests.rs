@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+mod words;
+
 use super::*;
 use crate::config::{At, Config, PasswordSource, Placed, SecretSource};
 

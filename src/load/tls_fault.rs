@@ -104,16 +104,18 @@ impl std::error::Error for TlsFault {}
 impl fmt::Display for TlsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("the file is empty"),
+            Self::Empty => f.write_str("the file is empty, want PEM text"),
             Self::NotPem => f.write_str(
-                "isn't PEM text (no line begins with `-----BEGIN `); convert DER with `openssl x509`, `pkey` or `crl -inform DER`",
+                "isn't PEM text (no line begins with `-----BEGIN `), want PEM: convert DER with `openssl x509`, `pkey` or `crl -inform DER`",
             ),
             Self::NoBlock { wanted, found } => {
-                write!(f, "has no PEM block `{wanted}`, but `{}`", found.join("`, `"))
+                write!(f, "has only the PEM blocks `{}`, want `{wanted}`", found.join("`, `"))
             }
-            Self::BrokenPem(what) => write!(f, "is broken PEM text: {what}"),
+            Self::BrokenPem(what) => {
+                write!(f, "is broken PEM text: {what}, want base64 between whole `-----BEGIN` and `-----END` lines")
+            }
             Self::EncryptedKey => f.write_str(
-                "the key is encrypted, which isn't supported: decrypt it with `openssl pkey -in FILE -out NEWFILE` and protect it by file permissions",
+                "the key is encrypted, which isn't supported, want it decrypted (`openssl pkey -in FILE -out NEWFILE`) and protected by file permissions",
             ),
             Self::SeveralKeys(found) => write!(f, "has {found} private keys, want one"),
             Self::KeyUnreadable => {
@@ -123,27 +125,33 @@ impl fmt::Display for TlsProblem {
                 f,
                 "the certificate's key can't be used for TLS here ({kind}): want P-256, P-384, P-521, Ed25519, or RSA of 2048 bits or more"
             ),
-            Self::KeyMismatch { key } => write!(f, "the key in {key} isn't this certificate's: their public keys differ"),
+            Self::KeyMismatch { key } => {
+                write!(f, "the key in {key} isn't this certificate's, want the one that it was issued for")
+            }
             Self::LeafNotFirst { place } => write!(
                 f,
                 "the key's certificate is number {place} in the file, want it first, then its issuer's, and so on"
             ),
             Self::ChainOrder { issuer, next } => {
-                write!(f, "was issued by {issuer}, but is followed by the certificate of {next}")
+                write!(f, "was issued by {issuer}, but is followed by the certificate of {next}, want each followed by its issuer's")
             }
-            Self::Malformed => f.write_str("isn't an X.509 certificate"),
+            Self::Malformed => f.write_str("isn't an X.509 certificate, want one that `openssl x509` can read"),
             Self::OldVersion => f.write_str(
                 "is an X.509 version 1 or 2 certificate, want version 3 (`openssl x509 -req` writes it with `-extfile`)",
             ),
             Self::WrongPurpose { lacks } => {
-                write!(f, "its extendedKeyUsage lacks {lacks}: peers will refuse it")
+                write!(f, "peers will refuse its extendedKeyUsage, want {lacks} in it")
             }
-            Self::NoCertificate => f.write_str("no server certificate is configured"),
-            Self::NoClientCa => f.write_str("client certificates are asked for, but no client CA is configured"),
-            Self::CaNameTwice => f.write_str("two client CAs have this name"),
+            Self::NoCertificate => f.write_str("no server certificate is configured, want one or more"),
+            Self::NoClientCa => {
+                f.write_str("client certificates are asked for, but no client CA is configured, want one or more")
+            },
+            Self::CaNameTwice => f.write_str("two client CAs have this name, want a name of its own for each"),
             Self::Authority(problem) => problem.fmt(f),
-            Self::ServerName => f.write_str("is neither a DNS name nor an IP address"),
-            Self::Library(text) => write!(f, "is refused by the TLS library: {text}"),
+            Self::ServerName => f.write_str("can't be looked for in a certificate, want a DNS name or an IP address"),
+            Self::Library(text) => {
+                write!(f, "is refused by the TLS library: {text}, want what it can use")
+            }
         }
     }
 }

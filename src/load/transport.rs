@@ -9,6 +9,8 @@ use super::pem::PemFile;
 use super::tls::{CaSource, ServerTls, TlsSource, provider, server_config};
 use super::tls_check::{CheckNote, Expiry};
 use super::tls_fault::{TlsFault, TlsProblem};
+use crate::admission::certificate::{CertificateMapping, NameField};
+use crate::client::verifier::ClientVerifier;
 use crate::config::{self, At, CertificatePair, Database, Fault, FileRef, Note, TlsVersion};
 use crate::snapshot::BackendTls;
 
@@ -35,8 +37,47 @@ impl Files {
             min_version: tls.min_version,
         };
         let mut server = self.sound_tls(database.at, server_config(&source, now))?;
+        if let Some(verifier) = &server.verifier {
+            self.common_names_are_bound(database, verifier)?;
+        }
         self.tell(database.at, std::mem::take(&mut server.notes));
         Some(Some(server))
+    }
+
+    /// Refuses mappings by common name that name no CA where the CA's file leaves open who could have issued that name.
+    fn common_names_are_bound(
+        &mut self,
+        database: &Database,
+        verifier: &ClientVerifier,
+    ) -> Option<()> {
+        let (what, expected) = if verifier.client_cas() > 1 {
+            let what = "a certificate proves a user by its common name, and the client CA's file holds several CAs, each of which could issue it";
+            (
+                what,
+                "`ca` with that client CA's name to trust them all, or a name of its own for each CA",
+            )
+        } else if verifier.has_constrained_ca() {
+            let what = "a certificate proves a user by its common name, which the name constraints of its CA don't bind";
+            (
+                what,
+                "`ca` with that CA's name to trust it all the same, or `san_dns`, `san_uri` or `san_email`",
+            )
+        } else {
+            return Some(());
+        };
+        let unbound =
+            |mapping: &CertificateMapping| mapping.field == NameField::Cn && mapping.ca.is_none();
+        let users = database.users.iter();
+        let users = users.filter(|user| user.certificates.iter().any(unbound));
+        let mut places: Vec<At> = users.map(|user| user.name.at).collect();
+        if database.certificate_users.iter().any(unbound) {
+            let cas = database.tls.iter().flat_map(|tls| &tls.client_ca);
+            places.extend(cas.map(|ca| ca.name.at));
+        }
+        for at in &places {
+            self.faulty_at::<()>(*at, what, expected);
+        }
+        places.is_empty().then_some(())
     }
 
     /// TLS to a database's backend, and when its parts end. `Some(None)`: it is reached without; `None`: faults have been noted.

@@ -406,7 +406,7 @@ impl Newcomer {
     /// One line a failed handshake: who, why, and what the certificate says of itself, bounded and escaped.
     fn log(&self, outcome: HandshakeOutcome, why: &str, remedy: &str) {
         let peer = self.peer.ip().to_canonical();
-        if !self.worker.may_log(peer, Instant::now()) {
+        if !self.worker.may_log(&self.database, peer, Instant::now()) {
             return;
         }
         let database = self.database.name.as_str();

@@ -100,7 +100,10 @@ impl Connection {
     /// What waits for the backend was allowed by rights that are gone.
     fn withdraw(&mut self, reason: CloseReason, why: &str) -> End {
         self.lane.close();
-        if self.worker.may_log(self.peer, Instant::now()) {
+        if self
+            .worker
+            .may_log(&self.database, self.peer, Instant::now())
+        {
             tracing::info!(database = %self.database.name, peer = %self.peer, why, "connection closed after a reload");
         }
         End(reason)

@@ -259,10 +259,7 @@ impl Connection {
         }
         match outcome {
             LoginOutcome::Succeeded => self.on_logged_in(context, now),
-            LoginOutcome::Failed => {
-                self.worker
-                    .log_failed_login(&self.database.name, self.peer, now)
-            }
+            LoginOutcome::Failed => self.worker.log_failed_login(&self.database, self.peer, now),
         }
     }
 }

@@ -103,8 +103,9 @@ impl Worker {
     }
 
     /// Whether `peer` may cause one more log line; tells how many were withheld before.
-    pub(super) fn may_log(&self, peer: IpAddr, now: Instant) -> bool {
-        match self.lines.borrow_mut().permit(peer, now) {
+    pub(super) fn may_log(&self, database: &Database, peer: IpAddr, now: Instant) -> bool {
+        let place = database.slots.place(peer);
+        match self.lines.borrow_mut().permit(place, now) {
             Line::Write { suppressed_before } => {
                 if suppressed_before > 0 {
                     tracing::info!(
@@ -119,9 +120,9 @@ impl Worker {
     }
 
     /// One line about a login that failed. The name that was tried is the client's own word and isn't repeated.
-    pub(super) fn log_failed_login(&self, database: &str, peer: IpAddr, now: Instant) {
-        if self.may_log(peer, now) {
-            tracing::info!(%peer, database, "login failed");
+    pub(super) fn log_failed_login(&self, database: &Database, peer: IpAddr, now: Instant) {
+        if self.may_log(database, peer, now) {
+            tracing::info!(%peer, database = database.name, "login failed");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The log: where tracing's events go, and how often one cause may write a line.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use crate::admission::Place;
 use crate::config::{Log, LogFormat};
 
 /// Changes the level of a log that is open.
@@ -74,10 +74,11 @@ const MAX_ADDRESSES: usize = 4096;
 
 /// Decides whether an address may cause one more log line, so that a scanner can't fill the disk.
 ///
-/// IPv6 addresses count by their /64. The table is bounded: beyond 4,096 addresses a window the rest share one count.
+/// IPv6 addresses count by their leading bits, as connections do. The table is bounded: beyond 4,096 addresses a window the
+/// rest share one count.
 #[derive(Debug, Default)]
 pub struct LineLimiter {
-    counts: HashMap<IpAddr, u32>,
+    counts: HashMap<Place, u32>,
     others: u32,
     window_start: Option<Instant>,
     suppressed: u64,
@@ -96,8 +97,8 @@ pub enum Line {
 }
 
 impl LineLimiter {
-    /// Counts one line that `address` causes at `now`.
-    pub fn permit(&mut self, address: IpAddr, now: Instant) -> Line {
+    /// Counts one line that an address which counts as `place` causes at `now`.
+    pub fn permit(&mut self, place: Place, now: Instant) -> Line {
         let mut suppressed_before = 0;
         if self
             .window_start
@@ -109,11 +110,10 @@ impl LineLimiter {
             suppressed_before = std::mem::take(&mut self.suppressed);
         }
         let full = self.counts.len() >= MAX_ADDRESSES;
-        let key = by_site(address);
-        let count = match self.counts.get_mut(&key) {
+        let count = match self.counts.get_mut(&place) {
             Some(count) => count,
             None if full => &mut self.others,
-            None => self.counts.entry(key).or_insert(0),
+            None => self.counts.entry(place).or_insert(0),
         };
         *count += 1;
         if *count <= LINES_PER_ADDRESS {
@@ -125,23 +125,22 @@ impl LineLimiter {
     }
 }
 
-/// An IPv6 site has a /64 to itself: its addresses count as one.
-fn by_site(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::config::CONNECTIONS;
+
+    fn place(address: impl Into<IpAddr>) -> Place {
+        CONNECTIONS.place(address.into())
+    }
 
     #[test]
     fn an_address_that_fails_again_and_again_writes_five_lines_a_minute() {
         let mut limiter = LineLimiter::default();
         let start = Instant::now();
-        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let address = place([192, 0, 2, 1]);
         let written = (0..1000)
             .filter(|_| limiter.permit(address, start) != Line::Withhold)
             .count();
@@ -158,7 +157,7 @@ mod tests {
     fn addresses_of_one_ipv6_site_share_their_lines_and_others_do_not() {
         let mut limiter = LineLimiter::default();
         let start = Instant::now();
-        let site = |last: u128| IpAddr::V6((0x2001_0db8_u128 << 96 | last).into());
+        let site = |last: u128| place(std::net::Ipv6Addr::from(0x2001_0db8_u128 << 96 | last));
         let written = (0..1000)
             .filter(|last| limiter.permit(site(*last), start) != Line::Withhold)
             .count();
@@ -171,7 +170,7 @@ mod tests {
         let mut limiter = LineLimiter::default();
         let start = Instant::now();
         for address in 0..100_000_u32 {
-            let _ = limiter.permit(IpAddr::V4(address.into()), start);
+            let _ = limiter.permit(place(std::net::Ipv4Addr::from(address)), start);
         }
         assert_eq!(limiter.counts.len(), MAX_ADDRESSES);
     }

@@ -68,7 +68,7 @@ impl fmt::Display for RuleFaultKind {
             Self::EmptyPassword => "an empty password, expected at least one character",
             Self::NotAHash => "not a password hash, expected 64 lower-case hexadecimal digits",
             Self::NoSuchPassword => "removes a password that the user doesn't have here, expected one of its passwords",
-            Self::UnclosedSelector => "a selector that doesn't end, expected )",
+            Self::UnclosedSelector => "a selector that doesn't end, expected `)` at its end",
             Self::NotInSelector => "not a rule for a selector, expected rules for commands, keys and channels between ( and )",
             Self::QuoteInSelector => "quotes in a selector, expected none (Redis would drop them, or the whole selector)",
             Self::DatabaseRule => "a rule for databases, which Redwall doesn't judge yet; expected none",

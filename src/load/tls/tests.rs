@@ -395,7 +395,7 @@ fn all_faults_are_reported_at_once() {
     let found = server_config(&given, unix(NOW)).unwrap_err();
     assert_eq!(
         found.last().unwrap().to_string(),
-        "leaf.crt: isn't a CA certificate (basicConstraints lacks CA:TRUE)"
+        "leaf.crt: isn't a CA certificate (basicConstraints lacks CA:TRUE), want the issuer's"
     );
     given.client_cas.clear();
     assert!(faults(&given).contains(&TlsProblem::NoClientCa));
