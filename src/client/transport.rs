@@ -91,6 +91,11 @@ impl Client {
         self.socket.poll_read_ready(context)
     }
 
+    /// Bytes of memory that are held, sent ones included as long as their memory is.
+    pub fn held(&self) -> usize {
+        self.outgoing.capacity() + self.tls.as_ref().map_or(0, |tls| tls.held())
+    }
+
     /// Reads once from the socket by way of `scratch` and appends the plaintext to `plain`.
     ///
     /// # Errors
@@ -136,6 +141,7 @@ impl Client {
         if plain.is_empty() {
             return Ok(());
         }
+        self.drop_sent();
         match &mut self.tls {
             Some(tls) => tls
                 .seal(plain, &mut self.outgoing)
@@ -144,6 +150,14 @@ impl Client {
         }
         give_back(plain);
         Ok(())
+    }
+
+    /// A client that always takes something, but never all, would have the buffer grow with all that it was ever sent.
+    fn drop_sent(&mut self) {
+        if self.sent > self.outgoing.len() / 2 {
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     /// Writes to the socket until all is written or the socket is full.
@@ -172,6 +186,12 @@ impl Client {
             // A connection that can't send a goodbye has failed already.
             let _ = tls.close(&mut self.outgoing);
         }
+    }
+
+    /// Ends without a goodbye: what the kernel still holds for the client is dropped, and the client sees a reset.
+    pub fn reset(self) {
+        // Where the option can't be set, the kernel holds what it has until its own time is over.
+        let _ = socket2::SockRef::from(&self.socket).set_linger(Some(std::time::Duration::ZERO));
     }
 
     /// Gives TLS up for good: the socket of a client that doesn't speak it.

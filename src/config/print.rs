@@ -77,6 +77,7 @@ fn print_process(out: &mut Printer, server: &Server, status: &Status, log: &Log)
         workers,
         drain_timeout,
         max_clients,
+        max_memory,
     } = server;
     out.table("[server]");
     match workers {
@@ -85,6 +86,7 @@ fn print_process(out: &mut Printer, server: &Server, status: &Status, log: &Log)
     }
     out.key("drain_timeout", quoted(duration_text(*drain_timeout)));
     out.key("max_clients", max_clients.value);
+    out.key("max_memory", quoted(max_memory));
 
     let Status { listen } = status;
     let off_loopback = listen

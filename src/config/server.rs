@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::document::{Section, Table, Value};
 use super::network::{listen_list, said_twice};
 use super::position::{At, Placed};
-use super::units::duration;
+use super::units::{ByteSize, duration, size};
 
 pub(crate) const SERVER: Section = Section {
     path: "[server]",
-    keys: &["workers", "drain_timeout", "max_clients"],
+    keys: &["workers", "drain_timeout", "max_clients", "max_memory"],
 };
 
 pub(crate) const STATUS: Section = Section {
@@ -41,6 +41,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Most connections of clients in the whole process, half-open ones included. Fewer where there are too few descriptors.
     pub max_clients: Placed<u32>,
+    /// Bytes that may be held for all clients together; beyond it the largest holder is closed.
+    pub max_memory: ByteSize,
 }
 
 impl Default for Server {
@@ -49,6 +51,7 @@ impl Default for Server {
             workers: Workers::Auto,
             drain_timeout: Duration::from_secs(30),
             max_clients: Placed::new(10_000, At::START),
+            max_memory: ByteSize::mebibytes(512),
         }
     }
 }
@@ -66,10 +69,15 @@ impl Server {
             let number = value.number(1..=1_000_000)?;
             Some(Placed::new(number, value.at()))
         });
+        let memory = ByteSize::mebibytes(16)..=ByteSize::mebibytes(1 << 20);
+        let max_memory = table.or("max_memory", default.max_memory, |value| {
+            size(value, memory)
+        });
         Some(Self {
             workers: workers?,
             drain_timeout: drain_timeout?,
             max_clients: max_clients?,
+            max_memory: max_memory?,
         })
     }
 }

@@ -147,6 +147,14 @@ impl Lane {
         }
     }
 
+    /// Bytes of memory that are held for the backend's socket, sent ones included as long as their memory is.
+    pub fn held(&self) -> usize {
+        match &self.state {
+            State::Open(open) => open.outgoing.capacity(),
+            State::Closed | State::Connecting(_) | State::Failed { .. } => 0,
+        }
+    }
+
     /// Whether requests can be appended; begins to connect if there is no connection, with `protocol` and database `number`.
     ///
     /// A fault is returned once, with the readiness that it leads to, for the log.
@@ -222,6 +230,11 @@ impl Lane {
     fn append_bytes(&mut self, bytes: &[u8]) {
         if let State::Open(open) = &mut self.state {
             open.owes = true;
+            if open.sent > open.outgoing.len() / 2 {
+                // A backend that always takes something, but never all, would have the buffer grow for ever.
+                open.outgoing.drain(..open.sent);
+                open.sent = 0;
+            }
             open.outgoing.extend_from_slice(bytes);
         }
     }

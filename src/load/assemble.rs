@@ -53,6 +53,8 @@ pub fn load(file: &Path, generation: u64) -> Result<Loaded, Vec<LoadFault>> {
                 generation,
                 process: ProcessLimits {
                     max_clients,
+                    max_memory: usize::try_from(config.server.max_memory.bytes())
+                        .unwrap_or(usize::MAX),
                     drain_timeout: config.server.drain_timeout,
                 },
                 databases,

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use crate::command::CommandId;
 use crate::resp::Protocol;
 
+/// Turns for which memory is kept when none is left.
+const KEPT_TURNS: usize = 64;
+
 /// Who hears a backend's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -146,6 +149,11 @@ impl Turns {
         self.held
     }
 
+    /// Bytes of memory that are held.
+    pub fn memory(&self) -> usize {
+        self.queue.capacity() * size_of::<Turn>() + self.held
+    }
+
     /// The reply that comes next from the backend.
     pub fn head(&self) -> Option<&Awaited> {
         self.queue.iter().find_map(|turn| match turn {
@@ -242,6 +250,9 @@ impl Turns {
             self.held -= answer.len();
             out.extend_from_slice(answer);
             self.queue.pop_front();
+        }
+        if self.queue.is_empty() && self.queue.capacity() > KEPT_TURNS {
+            self.queue = VecDeque::new();
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::memory::Charge;
 use super::seats::Seat;
 use super::upload::Upload;
 use super::worker::Worker;
@@ -45,6 +46,8 @@ pub(super) struct End(pub(super) CloseReason);
 
 /// One established client with everything that serves it.
 pub(super) struct Connection {
+    /// Its share of what is held for all clients.
+    pub(super) charge: Charge,
     pub(super) worker: Rc<Worker>,
     pub(super) seat: Seat,
     pub(super) database: Arc<Database>,
@@ -57,7 +60,9 @@ pub(super) struct Connection {
     /// What the backend says of itself, for HELLO.
     pub(super) facts: Option<Arc<Facts>>,
     pub(super) scanner: RequestScanner,
+    /// Requests, from `consumed` on.
     pub(super) input: Vec<u8>,
+    pub(super) consumed: usize,
     pub(super) out: Vec<u8>,
     pub(super) phase: Phase,
     /// Length of the whole request at the front of the input that waits to be offered again.
@@ -78,7 +83,10 @@ impl Connection {
             Ok(()) => std::future::poll_fn(|context| self.turn(context)).await,
             Err(end) => end,
         };
-        self.finish().await;
+        match end {
+            End(CloseReason::Memory) => self.cut_off(),
+            End(_) => self.finish().await,
+        }
         end
     }
 
@@ -107,15 +115,24 @@ impl Connection {
             self.session.excuse(now);
         }
         for _ in 0..ROUNDS_A_TURN {
-            let mut moved = self.pull_from_lane(context, now)?;
-            moved |= self.pull_from_client(context)?;
-            moved |= self.work(context, now)?;
+            let has_room = self.has_room(context, now)?;
+            let mut moved = false;
+            if has_room {
+                moved |= self.pull_from_lane(context, now)?;
+                moved |= self.pull_from_client(context)?;
+                moved |= self.work(context, now)?;
+            }
             let full = self.fullness();
             self.push_to_lane(context)?;
             self.push_to_client(context, now)?;
             // What stood still because a buffer was full goes on now, and nothing else would wake it.
             moved |= full != self.fullness();
+            self.weigh(context);
             self.end_if_done()?;
+            if !has_room {
+                self.seat.wake_at(Some(now));
+                return Ok(Poll::Pending);
+            }
             if !moved {
                 self.end_if_due()?;
                 self.seat.wake_at(self.next_deadline());
@@ -199,13 +216,46 @@ impl Connection {
         self.out.len() + self.client.unsent() + self.session.outstanding().1
     }
 
+    /// Whether more may be taken in: not while all clients together hold more than they may. Then what can be written is
+    /// written, and the connection is woken when those who held the most are gone; it may be one of them.
+    fn has_room(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        if self.charge.must_go() {
+            if self.worker.may_log(&self.database, self.peer, now) {
+                tracing::warn!(
+                    database = %self.database.name, peer = %self.peer, held = self.charge.bytes(),
+                    "all clients together held more than max_memory: closed one that held the most"
+                );
+            }
+            return Err(End(CloseReason::Memory));
+        }
+        Ok(self.charge.has_room(context.waker()))
+    }
+
+    /// Tells of what is held for the client now.
+    pub(super) fn weigh(&mut self, context: &mut Context<'_>) {
+        self.charge.report(self.held(), context.waker());
+    }
+
+    /// Bytes that are held for the client, by the kernel too if it doesn't take what is sent.
+    fn held(&self) -> usize {
+        let kernel = match self.client.unsent() {
+            0 => 0,
+            // The kernel doubles what it is asked for.
+            _ => 2 * self.database.limits.send_buffer,
+        };
+        let buffers = self.input.capacity() + self.out.capacity() + kernel;
+        let scanned = self.scanner.held();
+        buffers + scanned + self.client.held() + self.lane.held() + self.session.held()
+    }
+
     /// Takes requests out of the input for as long as they can be dealt with.
     fn work(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
-        let mut taken = 0;
+        let before = self.consumed;
+        let mut taken = before;
         let result = loop {
             match self.work_once(&mut taken, context, now) {
                 Ok(Step::Again) => {}
-                Ok(Step::Wait | Step::Hold) => break Ok(taken > 0),
+                Ok(Step::Wait | Step::Hold) => break Ok(taken > before),
                 Err(end) => break Err(end),
             }
         };
@@ -241,15 +291,21 @@ impl Connection {
         self.login_deadline = self.session.principal().is_none().then(|| now + allowed);
     }
 
+    /// Everything before `taken` is done with. What lies behind it moves only when it is the smaller part: a client may have a
+    /// large pipeline here of which one request at a time can be taken.
     pub(super) fn drop_input(&mut self, taken: usize) {
+        self.consumed = taken;
         if taken == self.input.len() {
+            self.consumed = 0;
             if self.input.capacity() > KEPT_CAPACITY {
                 self.input = Vec::new();
             } else {
                 self.input.clear();
             }
-        } else {
+        } else if taken > self.input.len() / 2 {
             self.input.drain(..taken);
+            self.input.shrink_to(2 * self.input.len() + KEPT_CAPACITY);
+            self.consumed = 0;
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What all threads share about the databases: the books of their connections, their upload budgets, their backends' state.
+//! What all threads share about the databases: the books of their connections, their upload budgets, their backends' state,
+//! and the memory of all clients.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::memory::Memory;
 use super::vital::intact;
 use crate::admission::slots::SlotRefusal;
 use crate::admission::{Decision, Refusal, SlotId, Slots};
@@ -17,6 +19,7 @@ use crate::telemetry::{Metrics, RefusalReason};
 pub struct Door {
     databases: Vec<Entrance>,
     metrics: Arc<Metrics>,
+    memory: Arc<Memory>,
 }
 
 /// The shared side of one database.
@@ -117,6 +120,7 @@ impl Door {
         Self {
             databases: snapshot.databases.iter().map(entrance).collect(),
             metrics,
+            memory: Arc::new(Memory::new(snapshot.process.max_memory)),
         }
     }
 
@@ -195,6 +199,16 @@ impl Door {
     /// The bytes of large values that are on their way to a database's backend.
     pub(super) fn uploads(&self, index: usize) -> &Arc<AtomicU64> {
         &self.databases[index].uploads
+    }
+
+    /// The memory of all clients.
+    pub(super) fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// Bytes that are held for all clients now, and how many may be.
+    pub fn client_memory(&self) -> (usize, usize) {
+        (self.memory.held(), self.memory.budget())
     }
 
     /// A connection to a backend could not be had.

@@ -57,13 +57,15 @@ impl Connection {
 
     /// Says goodbye: flushes what is left for the backend and for the client, as far as that takes no waiting time.
     pub(super) async fn finish(mut self) {
+        (self.input, self.out) = (Vec::new(), Vec::new());
         if self.lane.unsent() == 0 {
             self.lane.close();
         }
         let flushed = std::future::poll_fn(|context| {
             let lane = self.lane.poll_flush(context).map(|_| ());
             let client = self.client.poll_flush(context).map(|_| ());
-            if lane.is_ready() && client.is_ready() {
+            self.weigh(context);
+            if (lane.is_ready() && client.is_ready()) || self.charge.must_go() {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -74,9 +76,23 @@ impl Connection {
         self.lane.close();
         self.client.say_goodbye();
         let _ = tokio::time::timeout(GOODBYE, async {
-            let _ = std::future::poll_fn(|context| self.client.poll_flush(context)).await;
-            self.client.linger().await;
+            let said = std::future::poll_fn(|context| match self.charge.must_go() {
+                true => Poll::Ready(None),
+                false => self.client.poll_flush(context).map(Result::ok),
+            });
+            match said.await {
+                Some(()) => {
+                    self.charge.release();
+                    self.client.linger().await;
+                }
+                None => self.cut_off(),
+            }
         })
         .await;
+    }
+
+    /// Ends without a goodbye, so that nothing is held for the client any more from now on, by the kernel neither.
+    pub(super) fn cut_off(self) {
+        self.client.reset();
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::ProtocolVersion;
 
 use super::connection::{Connection, End, Phase};
+use super::memory::Charge;
 use super::plaintext;
 use super::seats::Seat;
 use super::steps::Place;
@@ -333,6 +334,7 @@ impl Newcomer {
         let name = format!("redwall:{}:{id}", database.name);
         let lane = Lane::new(Arc::clone(&database.backend), status, name);
         Connection {
+            charge: Charge::new(worker.door.memory()),
             worker,
             seat,
             database,
@@ -346,6 +348,7 @@ impl Newcomer {
             facts: None,
             scanner: RequestScanner::default(),
             input,
+            consumed: 0,
             out: Vec::new(),
             phase: Phase::Requests,
             waiting: None,

@@ -11,6 +11,9 @@ use crate::resp::Frame;
 use crate::session::Route;
 use crate::telemetry::{CloseReason, DatabaseShard};
 
+/// Most bytes that are held for a client that isn't logged in: more than the largest request that it may send.
+const HELD_BEFORE_LOGIN: usize = 256 * 1024;
+
 impl Connection {
     /// Reads frames from the lane, unless the client has too much coming already.
     pub(super) fn pull_from_lane(
@@ -120,7 +123,8 @@ impl Connection {
         if self.client_has_left || self.lane.unsent() > self.database.limits.soft_output {
             return Ok(false);
         }
-        if self.input.len() + self.coming() > self.database.limits.hard_output {
+        let waiting = self.input.len() - self.consumed;
+        if waiting + self.coming() > self.most_held() {
             return Err(End(CloseReason::Overflow));
         }
         let before = self.input.len();
@@ -147,6 +151,15 @@ impl Connection {
                 tracing::debug!(database = %self.database.name, peer = %self.peer, %fault, "client connection failed");
                 Err(End(CloseReason::Transport))
             }
+        }
+    }
+
+    /// Most bytes that may be held for the client.
+    fn most_held(&self) -> usize {
+        let most = self.database.limits.hard_output;
+        match self.session.principal() {
+            Some(_) => most,
+            None => most.min(HELD_BEFORE_LOGIN),
         }
     }
 

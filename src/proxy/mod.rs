@@ -8,6 +8,7 @@ mod door;
 mod ending;
 mod establish;
 mod flow;
+mod memory;
 mod plaintext;
 mod renewal;
 mod requests;

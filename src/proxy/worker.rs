@@ -88,6 +88,8 @@ pub(super) struct Worker {
     pub(super) lane_scratch: RefCell<Box<[u8]>>,
     next_client: Arc<AtomicU64>,
     draining: Cell<bool>,
+    /// The generation of which the memory's budget was last looked at.
+    budgeted: Cell<u64>,
     lines: RefCell<LineLimiter>,
 }
 
@@ -95,6 +97,16 @@ impl Worker {
     /// Whether Redwall is on its way out.
     pub(super) fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// Has the memory's budget follow the snapshot in force, and sees to it that it is kept when no connection does.
+    fn keep_to_budget(&self) {
+        let memory = self.door.memory();
+        let generation = self.published.generation();
+        if self.budgeted.replace(generation) != generation {
+            memory.set_budget(self.published.current().process.max_memory);
+        }
+        memory.relieve();
     }
 
     /// The next connection's number, unique in the process.
@@ -176,6 +188,7 @@ async fn run(start: Start, shard: Arc<Shard>, receiver: mpsc::UnboundedReceiver<
         lane_scratch: RefCell::new(vec![0; LANE_SCRATCH].into_boxed_slice()),
         next_client,
         draining: Cell::new(false),
+        budgeted: Cell::new(0),
         lines: RefCell::default(),
     });
     tokio::select! {
@@ -199,6 +212,7 @@ async fn control(
             }
             _ = sweep.tick() => {
                 let now = Instant::now();
+                worker.keep_to_budget();
                 worker.seats.sweep(now);
                 worker.shard.event_loop().beat(now);
             }

@@ -105,6 +105,11 @@ impl RequestScanner {
         }
     }
 
+    /// Bytes of memory that are held for the places of arguments.
+    pub fn held(&self) -> usize {
+        self.args.capacity() * size_of::<ArgRange>()
+    }
+
     /// Reads on, to the end of the current request or of the input. See the module's text for where `input` begins.
     ///
     /// `limits` hold for what is read in this call.

@@ -133,6 +133,11 @@ impl Session {
         (self.turns.awaited(), self.turns.held())
     }
 
+    /// Bytes of memory that grow with what the client asks for: answers and requests that wait, names that it subscribes to.
+    pub fn held(&self) -> usize {
+        self.turns.memory() + self.subscriptions.bytes()
+    }
+
     /// Nothing comes from the backend any more: the oldest request that it owes a reply is answered with `text`, and the
     /// session ends. A client that has the beginning of a reply is told nothing: it would take it for the rest.
     pub fn give_up(&mut self, text: &str, out: &mut Vec<u8>) {

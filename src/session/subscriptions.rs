@@ -62,6 +62,11 @@ impl Subscriptions {
         self.channels.len() + self.patterns.len() + self.shards.len()
     }
 
+    /// Bytes of all names.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether messages may arrive now: the backend has confirmed a subscription and not yet its end.
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed > 0 || self.confirmed_shards > 0

@@ -36,6 +36,8 @@ pub struct Snapshot {
 pub struct ProcessLimits {
     /// Most connections of clients, half-open ones included: as many as are asked for, or as there are descriptors for.
     pub max_clients: usize,
+    /// Bytes that may be held for all clients together.
+    pub max_memory: usize,
     /// How long clients may take to end once Redwall is told to.
     pub drain_timeout: Duration,
 }

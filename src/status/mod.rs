@@ -113,6 +113,8 @@ impl Status {
                 .with_label_values(&[name.as_str()])
                 .set(up);
         }
+        let (held, max) = self.door.client_memory();
+        self.metrics.client_memory.show(held, max);
         match self.metrics.text() {
             Ok(metrics) => {
                 let mut response = text(StatusCode::OK, metrics);

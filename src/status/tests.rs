@@ -8,6 +8,7 @@ fn status() -> Status {
     let snapshot = Snapshot {
         generation: 1,
         process: ProcessLimits {
+            max_memory: 0,
             max_clients: 1,
             drain_timeout: Duration::ZERO,
         },

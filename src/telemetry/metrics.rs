@@ -8,6 +8,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::backend::BackendMetrics;
+use super::client_memory::ClientMemoryMetrics;
 use super::collector::{ShardCollector, Workers};
 use super::configuration::ConfigurationMetrics;
 use super::loop_collector::LoopCollector;
@@ -28,6 +29,8 @@ pub struct Metrics {
     pub connections: IntGaugeVec,
     /// Connections to the backends.
     pub backend: BackendMetrics,
+    /// What is held for clients.
+    pub client_memory: ClientMemoryMetrics,
     /// 1 while Redwall drains.
     draining: IntGaugeVec,
     /// What is known of the configuration in force.
@@ -76,6 +79,7 @@ impl Metrics {
                 &["database"],
             )?,
             backend: BackendMetrics::new(&registry)?,
+            client_memory: ClientMemoryMetrics::new(&registry)?,
             draining: gauge(
                 &registry,
                 "redwall_draining",

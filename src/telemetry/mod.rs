@@ -1,6 +1,7 @@
 //! What Redwall counts and logs. Takes events, never decides anything; imported by the I/O rooms only.
 
 mod backend;
+mod client_memory;
 mod collector;
 mod configuration;
 mod event_loop;
@@ -11,6 +12,7 @@ pub mod metrics;
 pub mod shard;
 
 pub use backend::{BackendConnection, BackendConnections, BackendMetrics};
+pub use client_memory::ClientMemoryMetrics;
 pub use event_loop::EventLoop;
 pub use metrics::Metrics;
 pub use shard::{

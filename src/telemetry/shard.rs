@@ -120,6 +120,8 @@ labels! {
         BackendTimeout = "backend_timeout",
         /// The client sent or left unread more than it may.
         Overflow = "overflow",
+        /// All clients together held more than they may, and it held the most.
+        Memory = "memory",
         /// The client did not read for too long.
         OutputTimeout = "output_timeout",
         /// A half-open connection made room for another.

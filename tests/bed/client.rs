@@ -101,6 +101,11 @@ impl Client {
         self.stream.flush().expect("the server takes what is sent");
     }
 
+    /// Sends bytes that the server may not take to the end; says whether it did.
+    pub fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok() && self.stream.flush().is_ok()
+    }
+
     /// The next frame.
     pub fn frame(&mut self) -> Vec<u8> {
         read_frame(&mut self.stream, &mut self.rest)

@@ -225,6 +225,14 @@ impl Redwall {
         self.child.id()
     }
 
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
+        kibibytes.parse::<u64>().unwrap() * 1024
+    }
+
     pub fn signal(&self, name: &str) {
         signal(self.pid(), name);
     }

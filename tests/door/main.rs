@@ -15,6 +15,7 @@
 mod bed;
 
 mod lanes;
+mod memory;
 mod policy;
 mod process;
 mod reload;

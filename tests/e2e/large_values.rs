@@ -4,26 +4,11 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use crate::bed::{Backend, Client, Config, Redwall, wait_until};
+use crate::bed::{Backend, Client, Config, wait_until};
 
 /// The head of a SET of `len` bytes.
 fn set_head(key: &str, len: usize) -> Vec<u8> {
     format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${len}\r\n", key.len()).into_bytes()
-}
-
-/// Resident memory in bytes.
-fn resident(redwall: &Redwall) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", redwall.pid())).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        * 1024
 }
 
 #[test]
@@ -31,7 +16,7 @@ fn a_large_set_and_get_stream_through_in_bounded_memory() {
     let backend = Backend::start();
     let redwall = Config::new(&backend.url()).start();
     let mut client = Client::login(redwall.address, "app", "app");
-    let before = resident(&redwall);
+    let before = redwall.resident();
     let (len, block) = (200 << 20, vec![b'v'; 1 << 20]);
     client.send_raw(&set_head("app:big", len));
     for _ in 0..len / block.len() {
@@ -41,7 +26,7 @@ fn a_large_set_and_get_stream_through_in_bounded_memory() {
     assert_eq!(client.text(), "+OK\r\n");
     assert_eq!(client.ask(&["STRLEN", "app:big"]), format!(":{len}\r\n"));
     assert_eq!(client.ask_bytes(&["GET", "app:big"]).len(), len + 14);
-    let grown = resident(&redwall).saturating_sub(before);
+    let grown = redwall.resident().saturating_sub(before);
     assert!(
         grown < 48 << 20,
         "memory grew by {grown} bytes for a value of {len}"
@@ -52,7 +37,7 @@ fn a_large_set_and_get_stream_through_in_bounded_memory() {
 fn an_announced_length_alone_takes_no_memory() {
     let backend = Backend::start();
     let redwall = Config::new(&backend.url()).start();
-    let before = resident(&redwall);
+    let before = redwall.resident();
     let mut clients: Vec<_> = (0..20)
         .map(|_| Client::login(redwall.address, "app", "app"))
         .collect();
@@ -61,7 +46,7 @@ fn an_announced_length_alone_takes_no_memory() {
     }
     let mut other = Client::login(redwall.address, "app", "app");
     assert_eq!(other.ask(&["PING"]), "+PONG\r\n");
-    let grown = resident(&redwall).saturating_sub(before);
+    let grown = redwall.resident().saturating_sub(before);
     assert!(grown < 16 << 20, "memory grew by {grown} bytes");
 }
 
