@@ -61,13 +61,22 @@ impl Authority {
 
     /// A revocation list, number `number`, of the certificates in `revoked`; returns its file.
     pub fn revoke(&self, number: u64, revoked: &[&Issued]) -> PathBuf {
+        self.revoke_many(number, revoked, 0)
+    }
+
+    /// The same with `others` serial numbers more, which nobody has.
+    pub fn revoke_many(&self, number: u64, revoked: &[&Issued], others: u64) -> PathBuf {
         let now = time::OffsetDateTime::now_utc();
-        let revoked = revoked.iter().map(|issued| RevokedCertParams {
-            serial_number: issued.serial(),
-            revocation_time: now,
-            reason_code: None,
-            invalidity_date: None,
-        });
+        let serials = revoked.iter().map(|issued| issued.serial());
+        let others = (0..others).map(|other| SerialNumber::from((1 << 48) + other));
+        let revoked = serials
+            .chain(others)
+            .map(|serial_number| RevokedCertParams {
+                serial_number,
+                revocation_time: now,
+                reason_code: None,
+                invalidity_date: None,
+            });
         let list = CertificateRevocationListParams {
             this_update: now,
             next_update: now + time::Duration::days(30),

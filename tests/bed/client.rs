@@ -94,6 +94,26 @@ impl Client {
         self.send_raw(OwnedRequest::new(words).as_request().bytes());
     }
 
+    /// Sends a command to a server that may have closed.
+    pub fn try_send(&mut self, words: &[&str]) -> std::io::Result<()> {
+        self.stream
+            .write_all(OwnedRequest::new(words).as_request().bytes())?;
+        self.stream.flush()
+    }
+
+    /// The beginning of what comes next; empty if the server closes.
+    pub fn until_closed_or_frame(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.rest);
+        let mut buffer = [0; 4096];
+        while !bytes.windows(2).any(|end| end == b"\r\n") || bytes.ends_with(b"$5\r\n") {
+            match self.stream.read(&mut buffer) {
+                Ok(count) if count > 0 => bytes.extend_from_slice(&buffer[..count]),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.stream
             .write_all(bytes)
@@ -229,6 +249,26 @@ pub fn config_of(
                 .unwrap()
         }
     })
+}
+
+/// A client's TLS configuration that trusts the CA in a file and shows a chain of the test's own.
+pub fn config_with_chain(
+    ca: &Path,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(ca).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    Arc::new(config)
 }
 
 /// A client with a certificate of a CA that nobody trusts, and which trusts the development CA itself.

@@ -10,7 +10,9 @@ mod tap;
 mod temp;
 
 pub use authority::{Authority, Issued, Purpose};
-pub use client::{Client, Identity, config as client_config, config_of, stranger_config};
+pub use client::{
+    Client, Identity, config as client_config, config_of, config_with_chain, stranger_config,
+};
 pub use redis::{ADMIN, Backend, Direct, Server, service_user, signal};
 pub use redwall::{Config, Redwall, passwords};
 pub use tap::Tap;

@@ -14,9 +14,11 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod handshake;
 mod lanes;
 mod memory;
 mod policy;
 mod process;
 mod reload;
+mod start;
 mod worker;
