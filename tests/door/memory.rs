@@ -18,16 +18,20 @@ fn request(words: &[&str]) -> Vec<u8> {
     OwnedRequest::new(words).as_request().bytes().to_vec()
 }
 
-/// A Redwall with a budget of 64 MiB, and a value of 4 MiB behind it.
-fn with_budget() -> (Backend, Redwall, Client) {
-    let backend = Backend::start();
+fn config(backend: &Backend) -> Config {
     let mut config = Config::new(&backend.url());
     config.server = "max_memory = \"64MiB\"".to_owned();
     config.limits =
         "max_request = \"1MiB\"\noutput_soft_limit = \"4MiB\"\noutput_timeout = \"1h\"\n\
                      output_hard_limit = \"512MiB\""
             .to_owned();
-    let redwall = config.start();
+    config
+}
+
+/// A Redwall with a budget of 64 MiB, and a value of 4 MiB behind it.
+fn with_budget() -> (Backend, Redwall, Client) {
+    let backend = Backend::start();
+    let redwall = config(&backend).start();
     let mut client = Client::login(redwall.address, "app", "app");
     assert_eq!(
         client.ask(&["SET", "app:big", &"v".repeat(VALUE)]),
@@ -86,6 +90,26 @@ fn when_all_clients_together_hold_too_much_the_one_that_holds_the_most_goes_and_
     assert_eq!(small.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
     drop(greedy);
     wait_until("everything is given back", || redwall.metric(HELD) == 0.0);
+}
+
+#[test]
+fn a_reload_with_a_smaller_budget_closes_the_largest_until_the_rest_fits() {
+    let (backend, redwall, mut small) = with_budget();
+    let mut greedy: Vec<Client> = Vec::new();
+    for requests in [0, 12 * MIB] {
+        let mut client = Client::login(redwall.address, "app", "app");
+        assert!(ask_for_too_much(&mut client, requests));
+        greedy.push(client);
+    }
+    wait_until("everything has arrived", || {
+        redwall.metric(HELD) > (20 * MIB) as f64
+    });
+    assert_eq!(redwall.metric(CLOSED), 0.0);
+    redwall.reload(&config(&backend).text().replace("64MiB", "16MiB"));
+    redwall.wait_for_metric(CLOSED, 1.0);
+    assert!(is_cut_off(greedy[1].socket()));
+    assert_eq!(redwall.metric(CLOSED), 1.0);
+    assert_eq!(small.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! - four snapshots: the one in force, the one that is loaded, and two old ones that are still held or not yet freed, each
 //!   [`SNAPSHOT`] and [`PER_BYTE`] for each byte of the configuration with its files;
 //! - for each connection of `server.max_clients` [`CONNECTION`]: TLS, session, lane, and what a handshake may make it hold;
-//! - what is held for clients: `server.max_memory` where it is set. Else `output_hard_limit` with what is read at once on top, twice,
-//!   since buffers grow by doubling, for each client;
+//! - what is held for clients: `server.max_memory`, and for each worker what it may be in the middle of: what it reads at once, and a
+//!   client's share before it is counted, twice, since buffers grow by doubling;
 //! - a quarter of all this for what the allocator doesn't give back.
 
 use std::time::Duration;
@@ -14,8 +14,8 @@ use std::time::Duration;
 use crate::Siege;
 use crate::field::{HARD_LIMIT, MAX_CLIENTS};
 
-/// `server.max_memory` of both configurations; `None` leaves it out.
-const MAX_MEMORY: Option<u64> = None;
+/// `server.max_memory` of both configurations.
+const MAX_MEMORY: u64 = 64 << 20;
 
 /// What a configuration without a word in it takes in memory: sets of ciphers, tables, arenas.
 const SNAPSHOT: u64 = 1 << 20;
@@ -25,6 +25,9 @@ const PER_BYTE: u64 = 32;
 
 /// A connection with nothing in its buffers but what a handshake may bring: 32 KiB, copied once.
 const CONNECTION: u64 = (32 + 2 * 32) << 10;
+
+/// As the bed starts it.
+const WORKERS: u64 = 2;
 
 /// What is read at once, from a client and from its backend.
 const READ_AT_ONCE: u64 = (64 + 256) << 10;
@@ -40,16 +43,14 @@ pub struct Memory {
 
 /// Lines of `[server]` that the bound depends on.
 pub fn server_lines() -> String {
-    MAX_MEMORY.map_or_else(String::new, |bytes| {
-        format!("max_memory = \"{}MiB\"\n", bytes >> 20)
-    })
+    format!("max_memory = \"{}MiB\"\n", MAX_MEMORY >> 20)
 }
 
 /// The bound, by the configuration of `siege`.
 fn bound(siege: &Siege) -> u64 {
     let snapshots = 4 * (SNAPSHOT + PER_BYTE * siege.field.configuration);
     let connections = MAX_CLIENTS * CONNECTION;
-    let held = MAX_MEMORY.unwrap_or(MAX_CLIENTS * 2 * (HARD_LIMIT + READ_AT_ONCE));
+    let held = MAX_MEMORY + WORKERS * 2 * (HARD_LIMIT + READ_AT_ONCE);
     let sum = siege.field.resident + snapshots + connections + held;
     sum + sum / 4
 }
