@@ -17,6 +17,7 @@ mod bed;
 mod handshake;
 mod lanes;
 mod memory;
+mod offers;
 mod policy;
 mod process;
 mod reload;
