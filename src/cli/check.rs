@@ -19,7 +19,7 @@ use crate::load::{self, Loaded};
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// Prints the values in force as TOML, secrets hidden, in place of the words.
+    /// Prints the values in force as TOML, secrets hidden, in place of the words; warnings are comments.
     #[arg(long)]
     print_config: bool,
 }
@@ -32,6 +32,14 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     };
     if args.print_config {
         say(&loaded.config.to_toml());
+        // A limit that the system doesn't leave room for is told so here too.
+        for line in loaded
+            .notes
+            .iter()
+            .flat_map(|note| lines(&note.to_string()))
+        {
+            say(&format!("# {line}\n"));
+        }
         return ExitCode::SUCCESS;
     }
     say(&in_words(&loaded));
@@ -43,6 +51,10 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         args.config.config.display()
     ));
     ExitCode::SUCCESS
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
 /// The databases in words, with the users of their ACL files.

@@ -13,6 +13,7 @@ pub(crate) const LIMITS: Section = Section {
         "max_request",
         "max_value",
         "max_uploads",
+        "upload_timeout",
         "max_in_flight",
         "max_subscriptions",
         "output_soft_limit",
@@ -71,6 +72,8 @@ pub struct Limits {
     pub output_hard_limit: ByteSize,
     /// How long a client may leave its replies unread before its connection is closed.
     pub output_timeout: Duration,
+    /// How long 64 KiB of a large value may take to arrive.
+    pub upload_timeout: Duration,
     /// Bytes of replies that the kernel is asked to take for a client beside those that Redwall holds; it counts its own
     /// book-keeping too, and takes up to twice as much.
     pub send_buffer: Placed<ByteSize>,
@@ -87,6 +90,7 @@ impl Default for Limits {
             output_soft_limit: ByteSize::mebibytes(1),
             output_hard_limit: ByteSize::mebibytes(128),
             output_timeout: Duration::from_secs(60),
+            upload_timeout: Duration::from_secs(10),
             send_buffer: Placed::new(ByteSize::kibibytes(128), At::START),
         }
     }
@@ -120,6 +124,10 @@ impl Limits {
         let output_timeout = table.or("output_timeout", default.output_timeout, |value| {
             duration(value, unread)
         });
+        let slow = Duration::from_millis(100)..=Duration::from_secs(3_600);
+        let upload_timeout = table.or("upload_timeout", default.upload_timeout, |value| {
+            duration(value, slow)
+        });
         let send_buffer = table.or("send_buffer", default.send_buffer, |value| {
             let bytes = size(value, LEAST..=MOST_SENT)?;
             Some(Placed::new(bytes, value.at()))
@@ -134,6 +142,7 @@ impl Limits {
             output_soft_limit,
             output_hard_limit,
             output_timeout: output_timeout?,
+            upload_timeout: upload_timeout?,
             send_buffer: send_buffer?,
         })
     }

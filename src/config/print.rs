@@ -235,6 +235,7 @@ fn print_limits(out: &mut Printer, limits: &Limits) {
         output_soft_limit,
         output_hard_limit,
         output_timeout,
+        upload_timeout,
         send_buffer,
     } = limits;
     out.table("[database.limits]");
@@ -246,6 +247,7 @@ fn print_limits(out: &mut Printer, limits: &Limits) {
     out.key("output_soft_limit", quoted(output_soft_limit));
     out.key("output_hard_limit", quoted(output_hard_limit));
     out.key("output_timeout", quoted(duration_text(*output_timeout)));
+    out.key("upload_timeout", quoted(duration_text(*upload_timeout)));
     out.key("send_buffer", quoted(send_buffer.value));
 }
 

@@ -7,6 +7,7 @@ use super::*;
 mod advice;
 mod cuts;
 mod faults;
+mod limits_page;
 mod printed;
 mod secrets;
 mod shipped;

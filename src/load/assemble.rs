@@ -186,12 +186,14 @@ fn limits(database: &config::Database) -> ClientLimits {
         output_soft_limit,
         output_hard_limit,
         output_timeout,
+        upload_timeout,
         send_buffer,
     } = &database.limits;
     ClientLimits {
         login_timeout: database.login_timeout(),
         request_timeout: database.backend.request_timeout,
         output_timeout: *output_timeout,
+        upload_timeout: *upload_timeout,
         max_bulk: max_value.bytes(),
         max_held_request: max_request.bytes(),
         max_in_flight: *max_in_flight as usize,

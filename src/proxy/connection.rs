@@ -172,7 +172,27 @@ impl Connection {
         {
             return Err(End(CloseReason::OutputTimeout));
         }
+        if self.lane.unsent() > self.database.limits.soft_output
+            && let Phase::Streaming(upload) = &mut self.phase
+        {
+            // Nothing of it is read while the backend takes nothing.
+            upload.excuse(now);
+        }
+        if self
+            .upload_deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
+            self.lane.close();
+            return Err(End(CloseReason::UploadTimeout));
+        }
         Ok(())
+    }
+
+    fn upload_deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Streaming(upload) => Some(upload.deadline(self.database.limits.upload_timeout)),
+            Phase::Requests | Phase::ReadingAway | Phase::Ending(_) => None,
+        }
     }
 
     pub(super) fn reply_deadline(&self) -> Option<Instant> {
@@ -199,6 +219,7 @@ impl Connection {
             self.login_deadline,
             self.reply_deadline(),
             self.output_deadline(),
+            self.upload_deadline(),
         ]
         .into_iter()
         .flatten()

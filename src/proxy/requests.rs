@@ -130,6 +130,7 @@ impl Connection {
                 upload
                     .grow_to(announced)
                     .map_err(|_| End(CloseReason::Overflow))?;
+                upload.arrived(self.input.len() - *taken, now);
                 self.lane.append_rest(&self.input[*taken..]);
             }
             Phase::ReadingAway | Phase::Ending(_) => {}
@@ -176,7 +177,7 @@ impl Connection {
                     (Readiness::Pending, _) => return Ok(Step::Wait),
                     (Readiness::Unavailable(text), _) => Err(text),
                     (Readiness::Open, None) => Ok(None),
-                    (Readiness::Open, Some(_)) => self.begin_upload().map(Some),
+                    (Readiness::Open, Some(_)) => self.begin_upload(now).map(Some),
                 };
                 let row = forward.row();
                 match upload {
@@ -207,13 +208,13 @@ impl Connection {
     }
 
     /// Charges what the request at the front of the input has announced so far.
-    fn begin_upload(&self) -> Result<Upload, &'static str> {
+    fn begin_upload(&self, now: Instant) -> Result<Upload, &'static str> {
         let uploads = self.worker.door.uploads(self.database_index);
         let announced = self
             .scanner
             .progress()
             .map_or(0, |progress| progress.announced_bytes);
-        Upload::begin(uploads, self.database.limits.max_uploads, announced)
+        Upload::begin(uploads, self.database.limits.max_uploads, announced, now)
             .map_err(|_| "ERR too many bytes of large values are on their way to the backend")
     }
 

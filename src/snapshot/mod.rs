@@ -124,6 +124,8 @@ pub struct ClientLimits {
     pub hard_output: usize,
     /// Bytes of large values that may be on their way to the backend at once, announced ones counted.
     pub max_uploads: u64,
+    /// 64 KiB of a large value must arrive within this, and so on.
+    pub upload_timeout: Duration,
     /// Bytes of output that the kernel is asked to take for a client (`SO_SNDBUF`); it holds up to twice as many.
     pub send_buffer: usize,
 }

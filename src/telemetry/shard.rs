@@ -124,6 +124,8 @@ labels! {
         Memory = "memory",
         /// The client did not read for too long.
         OutputTimeout = "output_timeout",
+        /// A large value arrived too slowly.
+        UploadTimeout = "upload_timeout",
         /// A half-open connection made room for another.
         Evicted = "evicted",
         /// Its right to be here was withdrawn.

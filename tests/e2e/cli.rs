@@ -212,6 +212,12 @@ fn the_printed_configuration_is_a_configuration_and_hides_secrets() {
         "defaults are there: {printed}"
     );
     assert!(!printed.contains("sha256 = \""), "{printed}");
+    assert!(
+        printed
+            .lines()
+            .any(|line| line.starts_with("# ") && line.contains("has no CRL")),
+        "warnings are comments: {printed}"
+    );
     let (again, said) = run_with(
         &printed.replace("REDWALL_HIDDEN_HASH", "REDWALL_TEST_SERVICE"),
         &["check"],

@@ -191,6 +191,36 @@ fn a_client_that_never_reads_is_closed_and_others_do_not_notice() {
 }
 
 #[test]
+fn a_large_value_that_stalls_gives_its_share_back_and_one_that_goes_on_does_not() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "upload_timeout = \"1s\"\nmax_uploads = \"8MiB\"".to_owned();
+    let redwall = config.start();
+    let mut stalls = Client::login(redwall.address, "app", "app");
+    stalls.send_raw(&set_head("app:a", 6 << 20));
+    stalls.send_raw(b"12345678");
+    let mut goes_on = Client::login(redwall.address, "app", "app");
+    goes_on.send_raw(&set_head("app:b", 2_000_000));
+    // Slowly, for longer than the time-out.
+    for _ in 0..20 {
+        goes_on.send_raw(&[b'v'; 100_000]);
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    goes_on.send_raw(b"\r\n");
+    assert_eq!(goes_on.text(), "+OK\r\n");
+    assert_eq!(stalls.until_closed(), "");
+    assert_eq!(
+        redwall.metric(
+            "redwall_connections_closed_total{database=\"main\",reason=\"upload_timeout\"}"
+        ),
+        1.0
+    );
+    // The whole budget is there again.
+    let value = "v".repeat(7 << 20);
+    assert_eq!(goes_on.ask(&["SET", "app:c", &value]), "+OK\r\n");
+}
+
+#[test]
 fn a_large_value_that_the_budget_refuses_is_refused_once_however_it_arrives() {
     let backend = Backend::start();
     let mut config = Config::new(&backend.url());

@@ -14,6 +14,7 @@ fn limits(output_timeout: Duration, send_buffer: usize) -> ClientLimits {
         soft_output: 1 << 20,
         hard_output: 1 << 20,
         max_uploads: 1 << 20,
+        upload_timeout: Duration::from_secs(10),
         send_buffer,
     }
 }
