@@ -1,27 +1,13 @@
-//! What admission costs: the CIDR look-up among many prefixes and the books of half-open connections at accept, and the
-//! client certificate at the handshake, with a CRL of many entries and with none.
+//! What admission costs at accept: the CIDR look-up among many prefixes and the books of half-open connections.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
-#![allow(
-    clippy::expect_used,
-    reason = "a bench that can't be set up should stop"
-)]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ipnet::IpNet;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
-};
 use redwall::admission::slots::{Decision, SlotLimits, Slots};
 use redwall::admission::{Admission, PrivateOnly};
-use redwall::client::authority::{ClientCa, Found};
-use redwall::client::verifier::{ClientVerifier, Demand};
-use redwall::load::tls::provider;
-use rustls::pki_types::{CertificateDer, UnixTime};
 
 /// A fixed pseudo-random sequence (xorshift), so that two runs measure the same thing.
 fn numbers() -> impl Iterator<Item = u64> {
@@ -102,69 +88,5 @@ fn flood(c: &mut Criterion) {
     });
 }
 
-/// A development CA, a client's certificate, and a CRL that revokes `revoked` others.
-fn verifier(revoked: u64) -> (ClientVerifier, CertificateDer<'static>) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = || KeyPair::generate().expect("a key");
-    let ca = CertifiedIssuer::self_signed(params, key()).expect("a CA");
-    let mut client = CertificateParams::default();
-    client.serial_number = Some(SerialNumber::from(revoked + 1));
-    let leaf = client.signed_by(&key(), &ca).expect("a certificate");
-    let now = time::OffsetDateTime::now_utc();
-    let crl = CertificateRevocationListParams {
-        this_update: now - time::Duration::DAY,
-        next_update: now + time::Duration::DAY,
-        crl_number: SerialNumber::from(1u64),
-        issuing_distribution_point: None,
-        revoked_certs: (0..revoked).map(|serial| revocation(serial, now)).collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    let crl = crl.signed_by(&ca).expect("a CRL").der().clone();
-    let found = |origin: &str| origin.to_owned();
-    let cas = [ClientCa {
-        name: "ca".to_owned(),
-        certificates: vec![Found {
-            item: ca.der().clone(),
-            origin: found("ca"),
-        }],
-        crls: (revoked > 0)
-            .then(|| Found {
-                item: crl,
-                origin: found("crl"),
-            })
-            .into_iter()
-            .collect(),
-    }];
-    let verifier = ClientVerifier::new(&cas, Demand::Required, Duration::ZERO, &provider())
-        .expect("sound files");
-    (verifier, leaf.der().clone())
-}
-
-fn revocation(serial: u64, now: time::OffsetDateTime) -> RevokedCertParams {
-    RevokedCertParams {
-        serial_number: SerialNumber::from(serial),
-        revocation_time: now - time::Duration::DAY,
-        reason_code: None,
-        invalidity_date: None,
-    }
-}
-
-fn client_certificates(c: &mut Criterion) {
-    let mut group = c.benchmark_group("client_certificate");
-    for revoked in [0, 1, 100_000] {
-        let (verifier, leaf) = verifier(revoked);
-        group.bench_function(BenchmarkId::new("crl_entries", revoked), |b| {
-            b.iter(|| {
-                verifier
-                    .verify(&leaf, &[], UnixTime::now())
-                    .expect("a good client")
-            })
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(benches, lookups, flood, client_certificates);
+criterion_group!(benches, lookups, flood);
 criterion_main!(benches);
