@@ -67,7 +67,7 @@ fn a_late_file_or_a_busy_port_may_heal_and_a_faulty_text_does_not_and_no_backend
             text.replace("server.key", "late.key")
                 .replace("\"+@all\"", "\"+nosuchcommand\""),
             78,
-            "late.key",
+            "unknown command",
         ),
     ];
     for (case, config, code, why) in cases {
