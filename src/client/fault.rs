@@ -386,7 +386,7 @@ fn incompatible(fault: &PeerIncompatible) -> (&'static str, &'static str) {
         ),
         PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired => (
             "no_common_group",
-            "let the client offer X25519, P-256 or P-384",
+            "let the client offer X25519, P-256 or P-384, and an ECDHE suite with GCM or ChaCha20: one with only static RSA suites offers no group",
         ),
         PeerIncompatible::NoSignatureSchemesInCommon => (
             "no_common_signature",

@@ -21,4 +21,5 @@ mod policy;
 mod process;
 mod reload;
 mod start;
+mod strangers;
 mod worker;
