@@ -16,7 +16,6 @@ mod bed;
 
 mod handshake;
 mod lanes;
-mod memory;
 mod policy;
 mod process;
 mod reload;
