@@ -85,6 +85,7 @@ fn a_panic_that_costs_a_worker_ends_the_process_instead_of_leaving_one_that_refu
         assert_eq!(output.status.signal(), ABORTED, "{deed}: {output:?}");
     }
     a_session_ends_alone();
+    one_that_stands_still_is_named_by_healthz_and_its_heart_beats_on_after();
 }
 
 /// What `/healthz` says.
@@ -98,8 +99,7 @@ fn health(status: SocketAddr) -> String {
     response
 }
 
-#[test]
-fn a_worker_that_stands_still_is_named_by_healthz_within_seconds_and_its_heart_beats_on_after() {
+fn one_that_stands_still_is_named_by_healthz_and_its_heart_beats_on_after() {
     let backend = Backend::start();
     let house = House::start(&backend.url());
     let status = house.show_status();
