@@ -15,7 +15,7 @@ demo: ## Builds, starts a real Redis with Redwall in front of it, and shows a to
 
 .PHONY: test
 test: ## Installs what is missing and runs everything: format, lints, docs, tests, the demo's tour.
-	@scripts/need.sh rust cc redis python node promtool
+	@scripts/need.sh rust cc redis openssl python node promtool
 	@$(MAKE) --no-print-directory servers clients
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
@@ -25,7 +25,7 @@ test: ## Installs what is missing and runs everything: format, lints, docs, test
 
 .PHONY: door
 door: ## Runs the tests of the faults that Redwall was built against, a line each.
-	@scripts/need.sh rust cc redis
+	@scripts/need.sh rust cc redis openssl
 	cargo test --locked --quiet --no-run --test door
 	cargo test --locked --test door
 

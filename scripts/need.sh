@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that what a make target needs is here: need.sh THING...
 #
-# THING: rust | cc | redis | python | node | promtool | bench
+# THING: rust | cc | redis | openssl | python | node | promtool | bench
 # As root on Debian it installs what is missing and says so; anybody else is told the exact command to run.
 set -euo pipefail
 
@@ -34,6 +34,7 @@ for thing in "$@"; do
     rust) need_rust ;;
     cc) want cc gcc libc6-dev ;;
     redis) want redis-server redis-server; want redis-cli redis-tools ;;
+    openssl) want openssl openssl ;;
     python)
       want python3 python3 python3-venv
       if command -v python3 >/dev/null 2>&1 && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then

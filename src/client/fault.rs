@@ -5,6 +5,7 @@ use std::fmt;
 
 use rustls::{CertificateError, Error, PeerIncompatible};
 
+use super::resolver::{self, Lack};
 use crate::admission::escape::escape_for_log;
 
 /// Most intermediate certificates that a client may send. Eight of one name make the path search take 45 ms.
@@ -339,71 +340,93 @@ impl HandshakeFault {
                 remedy: fault.remedy(),
             };
         }
-        let (label, remedy) = match error {
+        let (label, cause, remedy) = match error {
             Error::NoCertificatesPresented => (
                 "no_certificate",
-                "give the client a certificate and key, or make client certificates optional for this database",
+                Some("the client showed no certificate"),
+                "give the client a certificate and key, or make client certificates optional for this database; one whose key can't be verified here (Ed448, RSA-PSS, or another curve than P-256, P-384 and P-521) is not even shown",
             ),
             Error::InvalidCertificate(_) => (
                 "bad_certificate_signature",
+                None,
                 "the client doesn't hold the key of the certificate that it shows, or signs in an unsupported way",
             ),
-            Error::PeerIncompatible(fault) => incompatible(fault),
+            Error::PeerIncompatible(fault) => incompatible(fault, resolver::take_lack()),
             Error::AlertReceived(_) => (
                 "alert_from_client",
+                None,
                 "the client refused Redwall's certificate or offer: look at the client's own log and the CA that it trusts",
             ),
             Error::InvalidMessage(_) => (
                 "not_tls",
+                None,
                 "the client must speak TLS (rediss://) on this port",
             ),
             Error::PeerMisbehaved(_)
             | Error::InappropriateMessage { .. }
             | Error::InappropriateHandshakeMessage { .. } => (
                 "protocol",
+                None,
                 "the client's TLS library broke the protocol: update it",
             ),
-            Error::DecryptError | Error::PeerSentOversizedRecord => ("protocol", ""),
+            Error::DecryptError | Error::PeerSentOversizedRecord => ("protocol", None, ""),
             Error::General(_) => (
                 "no_server_certificate",
+                None,
                 "none of the configured certificates suits this client",
             ),
-            _ => ("other", ""),
+            _ => ("other", None, ""),
         };
         Self {
             label,
-            cause: error.to_string(),
+            cause: cause.map_or_else(|| error.to_string(), str::to_owned),
             remedy,
         }
     }
 }
 
-fn incompatible(fault: &PeerIncompatible) -> (&'static str, &'static str) {
-    match fault {
-        PeerIncompatible::NoCipherSuitesInCommon => (
+/// Label, cause and remedy of a client that has nothing in common with Redwall, and what its offer lacks.
+fn incompatible(
+    fault: &PeerIncompatible,
+    lack: Option<Lack>,
+) -> (&'static str, Option<&'static str>, &'static str) {
+    match (fault, lack) {
+        (PeerIncompatible::NoKxGroupsInCommon, Some(Lack::Suite))
+        | (PeerIncompatible::NoCipherSuitesInCommon, None | Some(Lack::Suite)) => (
             "no_common_cipher",
-            "the client offers no suite with forward secrecy (only static RSA or CBC ones): enable an ECDHE suite with GCM or ChaCha20",
+            Some("the client offers no cipher suite that is spoken here"),
+            "it offers no suite with forward secrecy (only static RSA, DHE or CBC ones): enable an ECDHE suite with GCM or ChaCha20, or TLS 1.3",
         ),
-        PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired => (
+        (PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired, _) => (
             "no_common_group",
-            "let the client offer X25519, P-256 or P-384, and an ECDHE suite with GCM or ChaCha20: one with only static RSA suites offers no group",
+            Some("the client offers no key exchange group that is spoken here"),
+            "let the client offer X25519, P-256 or P-384",
         ),
-        PeerIncompatible::NoSignatureSchemesInCommon => (
+        (PeerIncompatible::NoSignatureSchemesInCommon, _)
+        | (PeerIncompatible::NoCipherSuitesInCommon, Some(Lack::Signature)) => (
             "no_common_signature",
-            "the client can't verify the kind of key that Redwall's certificate has: add a certificate with an RSA or P-256 key",
+            Some("the client can't verify a signature by Redwall's certificate"),
+            "it can't verify the kind of key that Redwall's certificate has: add a certificate with an RSA or P-256 key",
         ),
-        PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
-        | PeerIncompatible::ServerDoesNotSupportTls12Or13
-        | PeerIncompatible::Tls12NotOffered
-        | PeerIncompatible::Tls12NotOfferedOrEnabled
-        | PeerIncompatible::SupportedVersionsExtensionRequired => (
+        (
+            PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            // TLS 1.1 and older have no such extension, and the library asks for it before it looks at the version.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
+            _,
+        ) => (
             "protocol_version",
+            Some("the client speaks no version of TLS that is spoken here"),
             "let the client speak TLS 1.2 or 1.3, at least the minimum that is configured",
         ),
-        PeerIncompatible::ExtendedMasterSecretExtensionRequired => (
+        (PeerIncompatible::ExtendedMasterSecretExtensionRequired, _) => (
             "no_extended_master_secret",
+            None,
             "update the client's TLS library, or let it speak TLS 1.3",
         ),
-        _ => ("incompatible", "update the client's TLS library"),
+        _ => ("incompatible", None, "update the client's TLS library"),
     }
 }

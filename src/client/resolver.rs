@@ -3,11 +3,33 @@
 //! redis-cli sends no name unless told to, and a client that dials an IP address may not send one. The TLS library's own
 //! resolver refuses both.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+
+/// What a client's offer lacks, whatever the TLS library says of it: it looks at groups before it looks at suites, and takes a
+/// signature that the client can't verify for a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// A suite that is spoken here.
+    Suite,
+    /// A way to verify a signature by any of the certificates.
+    Signature,
+}
+
+thread_local! {
+    static LACK: Cell<Option<Lack>> = const { Cell::new(None) };
+}
+
+/// Takes what the offer lacked for which a certificate was chosen last on this thread. Of use right after a call into the TLS
+/// library that failed for want of something in common: the certificate was chosen in that very call.
+pub(super) fn take_lack() -> Option<Lack> {
+    LACK.take()
+}
 
 /// A database's certificates by name. The first one given is the default.
 #[derive(Debug)]
@@ -61,11 +83,18 @@ impl ResolvesServerCert for ServerCertificates {
         let schemes = hello.signature_schemes();
         let suits =
             |certificate: &&Arc<CertifiedKey>| certificate.key.choose_scheme(schemes).is_some();
-        candidates
-            .iter()
-            .find(suits)
-            .or(candidates.first())
-            .cloned()
+        let suitable = candidates.iter().find(suits);
+        let mut spoken = ALL_CIPHER_SUITES.iter().map(|suite| suite.suite());
+        LACK.set(
+            if !spoken.any(|suite| hello.cipher_suites().contains(&suite)) {
+                Some(Lack::Suite)
+            } else if suitable.is_none() {
+                Some(Lack::Signature)
+            } else {
+                None
+            },
+        );
+        suitable.or(candidates.first()).cloned()
     }
 }
 

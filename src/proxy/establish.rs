@@ -260,14 +260,18 @@ impl Newcomer {
                 }
             }
             TlsFault::NotTls => Turned::Plaintext,
-            TlsFault::HandshakeTooLarge
-            | TlsFault::MessageTooLarge
-            | TlsFault::Failed
-            | TlsFault::UnexpectedState => Turned::Failed {
+            TlsFault::HandshakeTooLarge => Turned::Failed {
                 outcome: HandshakeOutcome::Protocol,
                 why: fault.to_string(),
-                remedy: "",
+                remedy: "let the client send its certificate and the intermediates of its own path only",
             },
+            TlsFault::MessageTooLarge | TlsFault::Failed | TlsFault::UnexpectedState => {
+                Turned::Failed {
+                    outcome: HandshakeOutcome::Protocol,
+                    why: fault.to_string(),
+                    remedy: "",
+                }
+            }
         }
     }
 

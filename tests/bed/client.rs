@@ -51,7 +51,11 @@ impl Client {
         config: Arc<ClientConfig>,
         name: &str,
     ) -> std::io::Result<Self> {
-        let socket = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?, config, name)
+    }
+
+    /// The same over a socket that the test has connected.
+    pub fn over(socket: TcpStream, config: Arc<ClientConfig>, name: &str) -> std::io::Result<Self> {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;
         let connection =

@@ -185,9 +185,15 @@ impl Redwall {
 
     fn address_in(&self, marker: &str) -> SocketAddr {
         let log = self.log.lock().unwrap();
-        let line = log.iter().find(|line| line.contains(marker)).unwrap();
-        let (_, rest) = line.split_once("\"address\":\"").unwrap();
-        rest.split('"').next().unwrap().parse().unwrap()
+        // As text, a message has no key and an address no quotes.
+        let plain = marker.trim_start_matches("\"message\":").trim_matches('"');
+        let plain = format!(" {plain} address=");
+        let mut lines = log.iter();
+        let line = lines.find(|line| line.contains(marker) || line.contains(&plain));
+        let line = line.unwrap();
+        let rest = line.split_once("\"address\":\"");
+        let (_, rest) = rest.or(line.split_once("address=")).unwrap();
+        rest.split(['"', ' ']).next().unwrap().parse().unwrap()
     }
 
     /// Where it listens for what is spoken there, `tls` or `plaintext`; `None` if nowhere.

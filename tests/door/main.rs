@@ -16,6 +16,7 @@ mod bed;
 
 mod handshake;
 mod lanes;
+mod offers;
 mod policy;
 mod process;
 mod reload;

@@ -199,6 +199,19 @@ fn a_maze_of_intermediates_is_refused_before_any_signature_is_checked() {
         })
     );
     assert_eq!(SIGNATURE_CHECKS.load(Ordering::SeqCst), 0);
+
+    // Nor do the operator's own intermediates multiply the ways: each signature is checked once.
+    let sub = corp.sub(ca_params("Corp Sub"));
+    let cas = [client_ca("corp", &[corp.der(), sub.der()], &[])];
+    let verifier =
+        ClientVerifier::new(&cas, Demand::Required, Duration::ZERO, &counting_provider()).unwrap();
+    let maze: Vec<_> = (0..MAX_INTERMEDIATES)
+        .map(|_| Ca::new("Corp Sub").der())
+        .collect();
+    let leaf = Ca::new("Corp Sub").issue(&client_params("alice", 1)).cert;
+    assert!(verifier.verify(&leaf, &maze, unix(NOW)).is_err());
+    let signatures = 1 + 1 + MAX_INTERMEDIATES;
+    assert!(SIGNATURE_CHECKS.load(Ordering::SeqCst) <= signatures);
 }
 
 #[test]
