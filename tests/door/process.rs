@@ -218,6 +218,16 @@ fn a_flood_takes_no_descriptor_that_a_client_inside_needs_and_running_out_is_a_r
     assert!(redwall.has_logged(&warning), "{}", redwall.log());
     assert!(checked_with_few_descriptors(&config).contains(&format!(":3:15: warning: {warning}")));
 
+    // Silence can't keep anybody out.
+    let silent: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    assert_eq!(Plain::login(address).ask("INCR app:n"), ":1\r\n");
+    drop(silent);
+    wait_until("they are gone", || {
+        redwall.metric("redwall_connections{database=\"main\"}") == 0.0
+    });
+
     // Everybody who is let in gets a connection to the backend too, and another when that is lost, whoever else knocks.
     let mut inside: Vec<Plain> = (0..most as usize).map(|_| Plain::login(address)).collect();
     count_up(&mut inside);
