@@ -193,3 +193,17 @@ fn a_file_is_one_room_not_a_house() {
         }
     }
 }
+
+#[test]
+fn a_thread_that_clients_depend_on_is_started_where_its_panic_ends_the_process() {
+    let starts = |text: &str| ["thread::Builder", "thread::spawn"].map(|name| text.contains(name));
+    let starting = source_of("proxy").into_iter().filter(|(path, text)| {
+        let starts = starts(&code(text)).contains(&true);
+        starts && !is_test_file(path)
+    });
+    let files: Vec<_> = starting.map(|(path, _)| path).collect();
+    assert!(
+        matches!(&files[..], [only] if only.ends_with("proxy/vital.rs")),
+        "{files:?}"
+    );
+}

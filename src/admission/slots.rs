@@ -217,6 +217,14 @@ impl Slots {
         }
     }
 
+    /// Takes the oldest half-open connection of the busiest address out of the books, for one that comes in elsewhere. The caller
+    /// closes it.
+    pub fn give_way(&mut self) -> Option<SlotId> {
+        let oldest = self.busy.last()?.oldest.0;
+        self.closed(oldest);
+        Some(oldest)
+    }
+
     /// Connections in all.
     pub fn connections(&self) -> usize {
         self.slots.len()
@@ -238,7 +246,9 @@ impl Slots {
         let own_half_open = own.map_or(0, |address| address.half_open.len());
         if own_half_open >= self.limits.half_open_per_address as usize {
             own.and_then(|address| address.half_open.first().copied())
-        } else if self.half_open >= self.limits.half_open {
+        } else if self.half_open >= self.limits.half_open
+            || self.slots.len() >= self.limits.connections as usize
+        {
             self.busy.last().map(|busy| busy.oldest.0)
         } else {
             None
@@ -404,6 +414,22 @@ mod tests {
         );
         slots.closed(SlotId(0));
         assert!(matches!(slots.admit(ip("10.0.0.1")), Decision::Admit(_)));
+    }
+
+    #[test]
+    fn a_full_database_has_room_as_long_as_one_in_it_is_silent() {
+        let mut slots = Slots::new(SlotLimits {
+            connections: 3,
+            ..LIMITS
+        });
+        settle(&mut slots, "10.0.0.1");
+        let first = slot(slots.admit(ip("10.0.0.66")));
+        let second = slot(slots.admit(ip("10.0.0.66")));
+        let newcomer = slots.admit(ip("10.0.0.2"));
+        assert_eq!(evicted(newcomer), Some(first));
+        assert_eq!(slots.established(slot(newcomer)), Standing::Stands);
+        assert_eq!(slots.give_way(), Some(second));
+        assert_eq!((slots.give_way(), slots.connections()), (None, 2));
     }
 
     #[test]

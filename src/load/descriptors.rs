@@ -5,6 +5,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::files::Files;
 use crate::config::{Config, Workers};
+use crate::snapshot::LEAVING;
 
 /// A client's own and its backend's.
 const PER_CLIENT: u64 = 2;
@@ -19,7 +20,7 @@ const PER_STATUS_LISTENER: u64 = 33;
 const PER_DATABASE: u64 = 2;
 
 /// Standard streams, two runtimes, signals, and files and name servers while they are asked.
-const OF_THE_PROCESS: u64 = 48;
+const OF_THE_PROCESS: u64 = 32;
 
 impl Files {
     /// The connections of clients that are in force: `server.max_clients`, or as many as there are descriptors for.
@@ -66,6 +67,7 @@ fn reserve(config: &Config) -> u64 {
         .sum();
     let times = |number: usize, each: u64| each * number as u64;
     OF_THE_PROCESS
+        + times(LEAVING, 1)
         + times(workers, PER_WORKER)
         + times(config.status.listen.len(), PER_STATUS_LISTENER)
         + times(config.databases.len(), PER_DATABASE)

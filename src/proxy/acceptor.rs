@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -15,8 +16,8 @@ use tokio::sync::watch;
 use super::door::Door;
 use super::vital;
 use super::worker::{Accepted, Course, LoadGuard, WorkerHandle};
-use crate::snapshot::{BACKLOG, ClientLimits, Listener, Published, Snapshot, Transport};
-use crate::telemetry::{AcceptFault, Metrics, RefusalReason};
+use crate::snapshot::{BACKLOG, ClientLimits, LEAVING, Listener, Published, Snapshot, Transport};
+use crate::telemetry::{AcceptFault, Metrics};
 
 /// After this much silence the kernel asks whether the client is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -195,6 +196,20 @@ impl Acceptor {
         }
     }
 
+    /// Waits while too many that were told to make room still have their descriptors. That they have left the books doesn't mean that
+    /// their worker has had its turn.
+    async fn let_out(&self) {
+        let is_crowded = || {
+            let loads = self.workers.iter().map(|worker| &worker.load);
+            let held: usize = loads.map(|load| load.load(Ordering::Relaxed)).sum();
+            let most = self.published.current().process.max_clients;
+            held >= most.saturating_add(LEAVING) && held >= self.door.connections() + LEAVING
+        };
+        while is_crowded() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     fn dispatch(&self, bound: (usize, Transport), socket: tokio::net::TcpStream, peer: SocketAddr) {
         let (index, transport) = bound;
         // An IPv4 client of a listener for both comes in IPv6 clothes; from here on it is what it is.
@@ -203,12 +218,8 @@ impl Acceptor {
         let Some(database) = snapshot.databases.get(index) else {
             return;
         };
-        let admitted = if self.door.connections() >= snapshot.process.max_clients {
-            Err(RefusalReason::ProcessFull)
-        } else {
-            self.door.admit(index, database, peer.ip())
-        };
-        let ticket = match admitted {
+        let most = snapshot.process.max_clients;
+        let ticket = match self.door.admit(index, database, peer.ip(), most) {
             Ok(ticket) => ticket,
             Err(reason) => {
                 self.metrics.refused(&database.name, reason);
@@ -219,7 +230,7 @@ impl Acceptor {
         let least = self
             .workers
             .iter()
-            .min_by_key(|worker| worker.load.load(std::sync::atomic::Ordering::Relaxed));
+            .min_by_key(|worker| worker.load.load(Ordering::Relaxed));
         let (Some(worker), Ok(local), Ok(socket)) = (least, socket.local_addr(), socket.into_std())
         else {
             return;
@@ -255,8 +266,12 @@ async fn serve(acceptor: Arc<Acceptor>, bound: Bound, mut course: watch::Receive
     let mut rest = Rest::default();
     let mut snapshots = acceptor.published.subscribe();
     loop {
+        let accept = async {
+            acceptor.let_out().await;
+            listener.accept().await
+        };
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept => match accepted {
                 Ok((socket, peer)) => acceptor.dispatch((bound.database, bound.transport), socket, peer),
                 Err(error) => rest.after(&acceptor.metrics, &error).await,
             },

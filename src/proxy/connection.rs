@@ -84,7 +84,7 @@ impl Connection {
             Err(end) => end,
         };
         match end {
-            End(CloseReason::Memory) => self.cut_off(),
+            End(CloseReason::Memory | CloseReason::Evicted) => self.cut_off(),
             End(_) => self.finish().await,
         }
         end

@@ -36,6 +36,15 @@ struct Books {
     evictions: HashMap<SlotId, Arc<Eviction>>,
 }
 
+impl Books {
+    /// Tells a connection that is out of the books already.
+    fn evict(&mut self, evicted: SlotId) {
+        if let Some(eviction) = self.evictions.remove(&evicted) {
+            eviction.evict();
+        }
+    }
+}
+
 /// Tells one connection that another needs its place.
 #[derive(Debug, Default)]
 pub(super) struct Eviction {
@@ -137,6 +146,7 @@ impl Door {
         index: usize,
         database: &Database,
         address: IpAddr,
+        most: usize,
     ) -> Result<Ticket, RefusalReason> {
         database
             .admission
@@ -146,6 +156,10 @@ impl Door {
                 Refusal::Denied => RefusalReason::Denied,
                 Refusal::NotPrivate => RefusalReason::NotPrivate,
             })?;
+        let connections = self.connections();
+        if connections > most || (connections == most && !self.make_room()) {
+            return Err(RefusalReason::ProcessFull);
+        }
         let entrance = &self.databases[index];
         let mut books = entrance.books();
         let (slot, evicted) = match books.slots.admit(address) {
@@ -154,8 +168,8 @@ impl Door {
             Decision::Refuse(SlotRefusal::Connections) => return Err(RefusalReason::DatabaseFull),
             Decision::Refuse(SlotRefusal::PerAddress) => return Err(RefusalReason::AddressFull),
         };
-        if let Some(eviction) = evicted.and_then(|evicted| books.evictions.remove(&evicted)) {
-            eviction.evict();
+        if let Some(evicted) = evicted {
+            books.evict(evicted);
         }
         let eviction = Arc::new(Eviction::default());
         books.evictions.insert(slot, Arc::clone(&eviction));
@@ -166,6 +180,21 @@ impl Door {
             slot,
             eviction,
         })
+    }
+
+    /// Has a half-open connection leave, of the database that has the most of them. Returns whether there was one.
+    fn make_room(&self) -> bool {
+        let half_open = |entrance: &&Entrance| entrance.books().slots.half_open();
+        let Some(entrance) = self.databases.iter().max_by_key(half_open) else {
+            return false;
+        };
+        let mut books = entrance.books();
+        let Some(evicted) = books.slots.give_way() else {
+            return false;
+        };
+        books.evict(evicted);
+        self.show(entrance, &books.slots);
+        true
     }
 
     fn show(&self, entrance: &Entrance, slots: &Slots) {

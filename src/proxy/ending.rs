@@ -65,7 +65,7 @@ impl Connection {
             let lane = self.lane.poll_flush(context).map(|_| ());
             let client = self.client.poll_flush(context).map(|_| ());
             self.weigh(context);
-            if (lane.is_ready() && client.is_ready()) || self.charge.must_go() {
+            if (lane.is_ready() && client.is_ready()) || self.must_go() {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -76,19 +76,32 @@ impl Connection {
         self.lane.close();
         self.client.say_goodbye();
         let _ = tokio::time::timeout(GOODBYE, async {
-            let said = std::future::poll_fn(|context| match self.charge.must_go() {
+            let said = std::future::poll_fn(|context| match self.must_go() {
                 true => Poll::Ready(None),
                 false => self.client.poll_flush(context).map(Result::ok),
             });
             match said.await {
                 Some(()) => {
                     self.charge.release();
-                    self.client.linger().await;
+                    // The seat's waker is this task's.
+                    let evicted = std::future::poll_fn(|_| match self.seat.is_evicted() {
+                        true => Poll::Ready(()),
+                        false => Poll::Pending,
+                    });
+                    tokio::select! {
+                        () = self.client.linger() => {}
+                        () = evicted => {}
+                    }
                 }
                 None => self.cut_off(),
             }
         })
         .await;
+    }
+
+    /// Whether somebody else needs what this connection holds.
+    fn must_go(&self) -> bool {
+        self.charge.must_go() || self.seat.is_evicted()
     }
 
     /// Ends without a goodbye, so that nothing is held for the client any more from now on, by the kernel neither.

@@ -83,6 +83,9 @@ pub struct ListenerTls {
 /// Connections that the kernel may hold while the acceptor is busy. 128, the usual figure, loses SYNs at the first burst.
 pub const BACKLOG: i32 = 4096;
 
+/// Connections beyond `max_clients` that may be on their way out, to make room for others, and hold their descriptors meanwhile.
+pub const LEAVING: usize = 16;
+
 /// One address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {

@@ -4,6 +4,7 @@
 
 mod authority;
 mod client;
+mod ports;
 mod redis;
 mod redwall;
 mod tap;
@@ -12,6 +13,9 @@ mod temp;
 pub use authority::{Authority, Issued, Purpose};
 pub use client::{
     Client, Identity, config as client_config, config_of, config_with_chain, stranger_config,
+};
+pub use ports::{
+    OPENED, assert_that_no_port_waits, ends, free_port, in_state, ports_that_wait, redis_on_tcp,
 };
 pub use redis::{ADMIN, Backend, Direct, Server, service_user, signal};
 pub use redwall::{Config, Redwall, passwords};

@@ -12,9 +12,9 @@ impl TempDir {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("redwall-{purpose}-{}-{number}", std::process::id()));
-        // Left behind by a process of the past that had this number.
+        // One of this name may be left from a process that had the same number.
         let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
         Self(path)
     }
 

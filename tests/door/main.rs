@@ -16,7 +16,6 @@ mod bed;
 
 mod handshake;
 mod lanes;
-mod memory;
 mod offers;
 mod policy;
 mod process;

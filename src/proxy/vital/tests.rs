@@ -77,7 +77,10 @@ impl House {
             index,
             generation: 1,
             transport: Transport::Plaintext,
-            ticket: self.door.admit(0, &self.database, address).unwrap(),
+            ticket: self
+                .door
+                .admit(0, &self.database, address, usize::MAX)
+                .unwrap(),
             load: LoadGuard::new(&self.worker.load),
             since: Instant::now(),
         };

@@ -139,10 +139,6 @@ fn memory_stays_within_its_bound_however_much_is_sent_and_not_read() {
     }
     assert!(peak < bound as u64, "memory grew by {peak} bytes");
     assert!(most_held < held_bound as f64, "{most_held} bytes were held");
-    assert!(
-        most_held > (16 * MIB) as f64,
-        "nothing was held: {most_held}"
-    );
     let clients: Vec<_> = greedy
         .into_iter()
         .map(|greedy| greedy.join().unwrap())

@@ -1,0 +1,94 @@
+//! TCP ports as the kernel shows them, for a backend that is reached by TCP.
+
+use std::fs;
+use std::net::TcpListener;
+
+use super::{Backend, Client, Redwall, Server, wait_until};
+
+/// A Redis on a TCP port of `ip`, without TLS.
+pub fn redis_on_tcp(ip: &str) -> (Backend, u16) {
+    let port = free_port();
+    let lines = [format!("port {port}"), format!("bind {ip}")];
+    let lines = lines.each_ref().map(String::as_str);
+    (Backend::start_as(Server::Redis70, &lines), port)
+}
+
+/// A port that nobody listens on and that no other connection, of whatever program, has at its far end.
+pub fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if ends().iter().all(|end| end.remote != port) {
+            return port;
+        }
+    }
+}
+
+/// A connection's state in the kernel's table.
+pub const TIME_WAIT: &str = "06";
+
+/// One end of a TCP connection as the kernel shows it.
+pub struct End {
+    pub local: u16,
+    pub remote: u16,
+    pub state: String,
+    /// Bytes that the peer hasn't acknowledged, and bytes that the program hasn't read.
+    pub queued: (u64, u64),
+}
+
+pub fn ends() -> Vec<End> {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let hexadecimal = |text: &str| u64::from_str_radix(text, 16).unwrap();
+    let port = |address: &str| hexadecimal(address.rsplit(':').next().unwrap()) as u16;
+    let end = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (sent, received) = fields[4].split_once(':').unwrap();
+        End {
+            local: port(fields[1]),
+            remote: port(fields[2]),
+            state: fields[3].to_owned(),
+            queued: (hexadecimal(sent), hexadecimal(received)),
+        }
+    };
+    table.lines().skip(1).map(end).collect()
+}
+
+/// Redwall's connections to the backend's port that are over and still hold a local port.
+pub fn ports_that_wait(backend: u16) -> usize {
+    let waits = |end: &End| end.remote == backend && end.state == TIME_WAIT;
+    ends().into_iter().filter(waits).count()
+}
+
+/// The metric of Redwall's backend connections in a state.
+pub fn in_state(state: &str) -> String {
+    format!("redwall_backend_connections{{database=\"main\",state=\"{state}\"}}")
+}
+
+/// The metric of those that were opened for clients.
+pub const OPENED: &str = "redwall_backend_connections_opened_total{database=\"main\"}";
+
+/// A client that comes, does one thing and goes, each time in another way.
+fn come_and_go(redwall: &Redwall, round: usize) {
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["SET", "app:k", "v"]), "+OK\r\n");
+    match round % 4 {
+        0 => client.leave(),
+        1 => assert_eq!(client.ask(&["QUIT"]), "+OK\r\n"),
+        2 => assert!(client.ask(&["SUBSCRIBE", "app:news"]).starts_with("*3")),
+        // It just falls silent, in a transaction.
+        _ => assert_eq!(client.ask(&["MULTI"]), "+OK\r\n"),
+    }
+}
+
+/// Clients come and go, and no port waits for them afterwards.
+pub fn assert_that_no_port_waits(redwall: &Redwall, port: u16, rounds: usize) {
+    for round in 0..rounds {
+        come_and_go(redwall, round);
+    }
+    // The probe's is left.
+    wait_until("the clients' backend connections are closed", || {
+        redwall.metric(&in_state("open")) == 1.0 && redwall.metric(&in_state("connecting")) == 0.0
+    });
+    assert_eq!(redwall.metric(OPENED), rounds as f64);
+    assert_eq!(ports_that_wait(port), 0);
+}

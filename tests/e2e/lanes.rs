@@ -1,0 +1,134 @@
+//! Connections to the backend: how they end, and what is told of those that can't be had.
+
+use std::net::ToSocketAddrs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::bed::{
+    Authority, Backend, Client, Config, Purpose, Server, TempDir, assert_that_no_port_waits, ends,
+    free_port, redis_on_tcp, wait_until,
+};
+
+#[test]
+fn hundreds_of_clients_that_come_and_go_leave_no_port_of_a_tls_backend_in_time_wait() {
+    let ca = Authority::new("backends");
+    let own = ca.issue("localhost", Purpose::Server);
+    let port = free_port();
+    let lines = [
+        format!("tls-port {port}"),
+        "bind 127.0.0.1".to_owned(),
+        format!("tls-cert-file {}", own.cert.display()),
+        format!("tls-key-file {}", own.key.display()),
+        format!("tls-ca-cert-file {}", ca.file().display()),
+        "tls-auth-clients no".to_owned(),
+    ];
+    let lines = lines.each_ref().map(String::as_str);
+    let _backend = Backend::start_as(Server::Redis70, &lines);
+    let mut config = Config::new(&format!("rediss://127.0.0.1:{port}"));
+    config.backend_more = format!("server_name = \"localhost\"\nca = {:?}\n", ca.file());
+    assert_that_no_port_waits(&config.start(), port, 200);
+}
+
+#[test]
+fn a_write_that_is_on_its_way_is_carried_out_though_its_client_has_died_and_its_time_is_over() {
+    let (backend, port) = redis_on_tcp("127.0.0.1");
+    let mut config = Config::new(&format!("redis://127.0.0.1:{port}"));
+    config.backend_more = "request_timeout = \"1s\"\n".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+    backend.freeze();
+    let value = "v".repeat(800_000);
+    client.send(&["SET", "app:k", &value]);
+    // All of it is in the kernel's hands, and most of that on Redwall's side still.
+    wait_until("the write has left Redwall", || {
+        let ends = ends();
+        let sent = ends.iter().filter(|end| end.remote == port);
+        let received = ends.iter().filter(|end| end.local == port);
+        let sent: u64 = sent.map(|end| end.queued.0).sum();
+        let received: u64 = received.map(|end| end.queued.1).sum();
+        sent > 0 && sent + received > value.len() as u64
+    });
+    drop(client);
+    wait_until("Redwall has given the client up", || {
+        redwall.metric("redwall_connections{database=\"main\"}") == 0.0
+    });
+    backend.thaw();
+    let mut direct = backend.direct("admin", 2);
+    let wanted = format!(":{}\r\n", value.len());
+    wait_until("the write is carried out", || {
+        direct.ask(&["STRLEN", "app:k"]) == wanted.as_bytes()
+    });
+}
+
+/// Connections that the backend has taken so far, by its statistics.
+
+#[test]
+fn who_waits_longer_for_a_backend_connection_than_connecting_may_take_is_told() {
+    let (_backend, port) = redis_on_tcp("127.0.0.1");
+    let mut config = Config::new(&format!("redis://127.0.0.1:{port}"));
+    config.backend_more = "max_connects_per_second = 1\nconnect_timeout = \"1s\"\n".to_owned();
+    let redwall = config.start();
+    let mut clients: Vec<Client> = (0..5)
+        .map(|_| Client::login(redwall.address, "app", "app"))
+        .collect();
+    for client in &mut clients {
+        client.send(&["GET", "app:k"]);
+    }
+    let replies: Vec<String> = clients.iter_mut().map(Client::text).collect();
+    assert_eq!(replies[0], "$-1\r\n");
+    assert!(replies[1..].contains(&"-ERR backend unavailable\r\n".to_owned()));
+    redwall.wait_for_log("`max_connects_per_second` let others go first");
+}
+
+/// Set where this test runs by a hosts file of its own.
+const SEVERAL: &str = "several.redwall.test";
+const INSIDE: &str = "REDWALL_TEST_INSIDE";
+
+#[test]
+fn a_backend_of_which_only_the_last_address_lives_is_reached() {
+    if std::env::var_os(INSIDE).is_some() {
+        return reach_the_last_address();
+    }
+    let may_unshare = Command::new("unshare").args(["-rm", "true"]).output();
+    if !may_unshare.is_ok_and(|output| output.status.success()) {
+        eprintln!("no namespace can be had: only backend::connect's own tests try all addresses");
+        return;
+    }
+    let folder = TempDir::new("hosts");
+    let hosts: String = (1..=3)
+        .map(|last| format!("127.0.0.{last} {SEVERAL}\n"))
+        .collect();
+    let hosts = folder.write("hosts", &hosts);
+    let output = again_with(&hosts).output().unwrap();
+    let (stdout, stderr) = (&output.stdout, &output.stderr);
+    assert!(
+        output.status.success() && String::from_utf8_lossy(stdout).contains("1 passed"),
+        "{}{}",
+        String::from_utf8_lossy(stdout),
+        String::from_utf8_lossy(stderr)
+    );
+}
+
+/// This test once more, in a namespace where `hosts` stands in place of the machine's file.
+fn again_with(hosts: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let name = "lanes::a_backend_of_which_only_the_last_address_lives_is_reached";
+    command
+        .args(["-rm", "sh", "-c", script])
+        .arg(hosts)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1");
+    command
+}
+
+fn reach_the_last_address() {
+    let addresses: Vec<_> = (SEVERAL, 1).to_socket_addrs().unwrap().collect();
+    assert_eq!(addresses.len(), 3);
+    let (_backend, port) = redis_on_tcp(&addresses[2].ip().to_string());
+    let redwall = Config::new(&format!("redis://{SEVERAL}:{port}")).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["SET", "app:k", "v"]), "+OK\r\n");
+}
