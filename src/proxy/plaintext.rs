@@ -92,15 +92,9 @@ impl Hearing {
     /// Takes in what was said.
     fn hear(&mut self, said: &[u8]) -> Due {
         self.held.extend_from_slice(said);
-        if self.answered == 0 {
-            match is_http(&self.held) {
-                Some(true) => {
-                    self.is_over = true;
-                    return Due::HttpAnswer;
-                }
-                None => return Due::Answers(0),
-                Some(false) => {}
-            }
+        if self.answered == 0 && is_http(&self.held) {
+            self.is_over = true;
+            return Due::HttpAnswer;
         }
         let mut requests = 0;
         loop {
@@ -135,20 +129,13 @@ impl Hearing {
     }
 }
 
-/// Whether it's an HTTP request that begins so; `None` if that can't be said yet. Redis has a GET too, but no key of it
-/// that looks like a path is likely to be asked for by hand.
-fn is_http(said: &[u8]) -> Option<bool> {
-    for verb in HTTP_VERBS {
-        if let Some(target) = said.strip_prefix(verb) {
-            return target
-                .first()
-                .map(|first| verb == b"CONNECT " || matches!(first, b'/' | b'*' | b'h'));
-        }
-        if verb.starts_with(said) {
-            return None;
-        }
-    }
-    Some(false)
+/// Whether it's an HTTP request that begins so. Redis has a GET too, but no key of it that looks like a path is likely to be
+/// asked for by hand.
+fn is_http(said: &[u8]) -> bool {
+    HTTP_VERBS.iter().any(|verb| {
+        let target = said.strip_prefix(*verb).and_then(<[u8]>::first);
+        target.is_some_and(|first| *verb == b"CONNECT " || matches!(first, b'/' | b'*' | b'h'))
+    })
 }
 
 #[cfg(test)]
