@@ -300,10 +300,35 @@ fn dawdling() {
     redwall.wait_for_metric(closed, 1.0);
 }
 
+/// A client whose handshake never ends, though a byte of it comes all the time.
+fn dribbling() {
+    const DEADLINE: Duration = Duration::from_secs(1);
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.tls += "\nhandshake_timeout = \"1s\"";
+    let redwall = config.start();
+    let begun = Instant::now();
+    let mut socket = TcpStream::connect(redwall.address).unwrap();
+    let pause = Duration::from_millis(10);
+    socket.set_read_timeout(Some(pause)).unwrap();
+    let open = |read: std::io::Result<usize>| {
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    for byte in one_byte_records(32 * 1024) {
+        if socket.write_all(&[byte]).is_err() || !open(socket.read(&mut [0])) {
+            break;
+        }
+        assert!(begun.elapsed() < 3 * DEADLINE, "it is still open");
+    }
+    assert!(begun.elapsed() >= DEADLINE - pause, "it had its time");
+    wait_until("it is counted", || handshakes(&redwall, "timeout") == 1.0);
+}
+
 #[test]
 fn strangers_who_keep_silent_crumble_or_dawdle_keep_nobody_out_and_fill_nothing() {
     silence();
     crumbs();
+    dribbling();
     dawdling();
 }
 
