@@ -4,6 +4,7 @@
 
 mod authority;
 mod client;
+mod peer;
 mod ports;
 mod redis;
 mod redwall;
@@ -14,6 +15,7 @@ pub use authority::{Authority, Issued, Purpose};
 pub use client::{
     Client, Identity, config as client_config, config_of, config_with_chain, stranger_config,
 };
+pub use peer::{Peer, dial_for, is_timeout, request, reset};
 pub use ports::{
     OPENED, assert_that_no_port_waits, ends, free_port, in_state, ports_that_wait, redis_on_tcp,
 };
