@@ -35,6 +35,13 @@ siege: ## Lays siege to Redwall for SIEGE_SECS seconds (60 if not set), and prin
 	cargo test --locked --release --quiet --no-run --test siege
 	SIEGE_SECS=$${SIEGE_SECS:-60} cargo test --locked --release --quiet --test siege -- --nocapture
 
+.PHONY: crowd
+crowd: ## Lets a crowd of checked clients loose on shared connections for CROWD_SECS seconds (60 if not set).
+	@scripts/need.sh rust cc redis python
+	@$(MAKE) --no-print-directory servers
+	cargo test --locked --release --quiet --no-run --test crowd
+	CROWD_SECS=$${CROWD_SECS:-60} cargo test --locked --release --quiet --test crowd -- --nocapture
+
 .PHONY: servers
 servers: ## Fetches the Redis and Valkey servers that the tests run against into .servers/.
 	@scripts/need.sh python

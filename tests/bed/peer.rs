@@ -2,7 +2,7 @@
 //! is the caller's to judge.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +108,14 @@ impl Peer {
             Err(error) if is_timeout(&error) => Err(error),
             Ok(_) | Err(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         }
+    }
+
+    /// Says that nothing more will be said, in TLS and on the socket.
+    pub fn say_goodbye(&mut self) {
+        self.stream.conn.send_close_notify();
+        // The server may have closed already.
+        let _ = self.stream.flush();
+        let _ = self.stream.sock.shutdown(Shutdown::Write);
     }
 
     pub fn socket(&self) -> &TcpStream {

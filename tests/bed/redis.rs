@@ -21,6 +21,9 @@ pub fn service_user() -> String {
 /// The administrator's line, as in an ACL file.
 pub const ADMIN: &str = "user admin on >admin +@all ~* &*";
 
+/// The default user's line: nobody logs in as it. It has all rights, because transactions in an append-only file are loaded with its.
+const NOBODY: &str = "user default off +@all ~* &*";
+
 /// The servers that Redwall supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
@@ -52,6 +55,7 @@ impl Server {
 
 /// A running server.
 pub struct Backend {
+    server: Server,
     child: Child,
     folder: TempDir,
 }
@@ -64,11 +68,7 @@ impl Backend {
 
     /// `server` with more lines in its configuration.
     pub fn start_as(server: Server, more: &[&str]) -> Self {
-        let users = [
-            service_user(),
-            ADMIN.to_owned(),
-            "user default off".to_owned(),
-        ];
+        let users = [service_user(), ADMIN.to_owned(), NOBODY.to_owned()];
         Self::start_in(TempDir::new("redis"), server, &users, more)
     }
 
@@ -97,18 +97,27 @@ impl Backend {
         ];
         lines.extend_from_slice(users);
         lines.extend(more.iter().map(|line| (*line).to_owned()));
-        let config = folder.write("redis.conf", &(lines.join("\n") + "\n"));
-        let child = Command::new(server.program())
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(std::fs::File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let backend = Self { child, folder };
-        wait_until("the server answers", || {
-            UnixStream::connect(&socket).is_ok()
-        });
+        folder.write("redis.conf", &(lines.join("\n") + "\n"));
+        let backend = Self {
+            server,
+            child: spawn(server, &folder),
+            folder,
+        };
+        backend.wait_until_it_listens();
         backend
+    }
+
+    fn wait_until_it_listens(&self) {
+        wait_until("the server answers", || {
+            UnixStream::connect(self.socket()).is_ok()
+        });
+    }
+
+    /// Kills the process and starts another in its place, which may have to load its data before it serves.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child = spawn(self.server, &self.folder);
+        self.wait_until_it_listens();
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -158,6 +167,19 @@ impl Backend {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(server: Server, folder: &TempDir) -> Child {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.path().join("log"));
+    Command::new(server.program())
+        .arg(folder.path().join("redis.conf"))
+        .stdin(Stdio::null())
+        .stdout(log.unwrap())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Backend {
