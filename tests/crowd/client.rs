@@ -22,6 +22,9 @@ const REMEMBERED: usize = 40;
 /// How long a client waits that was refused for want of a backend.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
+/// How long a client now and then says and reads nothing.
+const DAWDLING: Duration = Duration::from_millis(30);
+
 /// Why a connection can't go on.
 enum Trouble {
     /// It was closed.
@@ -131,14 +134,16 @@ impl Client {
 
     fn close(&mut self, weather: Weather) {
         if let Some(life) = self.life.take() {
+            self.tally.doubted += usize::from(life.model.is_in_doubt());
             let Batch { answered, .. } = life.batch;
             let unanswered = &life.batch.ops[answered..life.batch.complete()];
+            let doubtful = life.model.doubtful(unanswered);
             let gaps = match weather {
-                Weather::Restart => Gaps::Possible,
+                Weather::Restart | Weather::Stall => Gaps::Possible,
                 Weather::Calm | Weather::Kills | Weather::Freeze => Gaps::None,
             };
             self.accounts
-                .push(Account::close(life.model, unanswered, gaps));
+                .push(Account::close(life.model, &doubtful, gaps));
         }
     }
 
@@ -205,6 +210,9 @@ impl Life {
         let refused = self.model.refused;
         self.say(0..all, helpers)?;
         self.hear_until(self.batch.ops.len())?;
+        if self.model.is_in_doubt() {
+            return Err(Trouble::Lost(io::ErrorKind::TimedOut.into()));
+        }
         if self.model.refused > refused {
             // Else all rounds would be over before the backend is there again.
             std::thread::park_timeout(AFTER_REFUSAL);
@@ -213,7 +221,7 @@ impl Life {
     }
 
     fn prepare(&mut self, mut ops: Vec<Op>) {
-        if self.model.strictness == Strictness::RefusalsTaken {
+        if self.model.strictness != Strictness::Everything {
             // Where a SELECT may be refused nobody may empty a database.
             let aside = Op::Select {
                 number: crate::field::ASIDE,
@@ -252,6 +260,10 @@ impl Life {
                 return Err(self.last_words(error));
             }
             let complete = self.batch.complete();
+            if self.plan.dice.one_in(24) {
+                // Others must not feel that this one doesn't read.
+                std::thread::park_timeout(DAWDLING);
+            }
             if self.plan.dice.one_in(3) {
                 let some = self.plan.dice.within(self.batch.answered, complete);
                 self.hear_until(some)?;

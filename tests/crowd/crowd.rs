@@ -18,18 +18,30 @@ pub enum Weather {
     Freeze,
     /// It is killed, and comes again with what it had.
     Restart,
+    /// It stands still for longer than a reply may take.
+    Stall,
 }
 
 impl Weather {
-    pub const ALL: [Self; 4] = [Self::Calm, Self::Kills, Self::Freeze, Self::Restart];
+    /// Those that take no long time.
+    pub const SHORT: [Self; 4] = [Self::Calm, Self::Kills, Self::Freeze, Self::Restart];
+
+    pub const ALL: [Self; 5] = [
+        Self::Calm,
+        Self::Kills,
+        Self::Freeze,
+        Self::Restart,
+        Self::Stall,
+    ];
 
     pub fn loses_connections(self) -> bool {
-        matches!(self, Self::Kills | Self::Restart)
+        matches!(self, Self::Kills | Self::Restart | Self::Stall)
     }
 
     pub fn strictness(self) -> Strictness {
         match self {
             Self::Restart => Strictness::RefusalsTaken,
+            Self::Stall => Strictness::TimeoutsTaken,
             Self::Calm | Self::Kills | Self::Freeze => Strictness::Everything,
         }
     }
@@ -41,6 +53,7 @@ pub struct Scale {
     pub clients: usize,
     /// Of each client in each weather.
     pub rounds: usize,
+    pub weathers: &'static [Weather],
     /// Until when all weathers come again.
     pub time: Duration,
 }
@@ -53,6 +66,10 @@ impl Scale {
         Self {
             clients: number("CROWD_CLIENTS").unwrap_or(200) as usize,
             rounds: if seconds.is_some() { 12 } else { 2 },
+            weathers: match seconds {
+                Some(_) => &Weather::ALL,
+                None => &Weather::SHORT,
+            },
             time: Duration::from_secs(seconds.unwrap_or(0)),
         }
     }

@@ -15,6 +15,9 @@ use crate::bed::{
 /// How long anything may take at most.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a reply may take, that isn't awaited for what may not come.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The numbers of the databases that the clients use.
 pub const DATABASES: usize = 4;
 
@@ -168,6 +171,7 @@ impl Field {
 fn text(backend: &Backend, authority: &Authority) -> String {
     let mut config = Config::new(&backend.url());
     config.tls = "client_certificates = \"required\"".to_owned();
+    config.backend_more = format!("request_timeout = \"{}s\"", REQUEST_TIMEOUT.as_secs());
     config.users = (0..USERS).map(entry).collect();
     let dev = format!(
         "name = \"dev\", file = \"{}\"",

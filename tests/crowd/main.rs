@@ -84,7 +84,7 @@ fn go_through_all_weathers(scale: Scale, seed: u64) -> Tally {
         scale.clients
     );
     let mut clients: Vec<_> = (0..scale.clients).map(Client::new).collect();
-    for weather in Weather::ALL {
+    for weather in scale.weathers.iter().copied() {
         crowd.turn(weather);
         let work = |client: &mut Client, helpers: &Helpers| client.work(&crowd, helpers);
         phase(&crowd, &mut clients, work, || {

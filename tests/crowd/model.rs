@@ -15,11 +15,18 @@ use want::{begins, is};
 /// What Redwall says in place of a reply while it has no backend, and the backend while it isn't ready: nothing was done.
 const REFUSALS: [&[u8]; 2] = [b"-ERR backend unavailable\r\n", b"-LOADING "];
 
-/// Whether what can't be had for want of a backend may be refused, and what is waited for may be missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What Redwall says in place of a reply that doesn't come in time: whether anything was done, nobody knows.
+const TIMEOUT: &[u8] = b"-ERR backend timeout\r\n";
+
+/// What is taken for an answer though it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strictness {
+    /// Nothing.
     Everything,
+    /// What can't be had for want of a backend may be refused, and what is waited for may be missing.
     RefusalsTaken,
+    /// The same, and a reply may not come in time.
+    TimeoutsTaken,
 }
 
 /// A transaction that is being queued.
@@ -52,6 +59,8 @@ pub struct Model {
     pub heard: usize,
     /// Requests that were refused for want of a backend.
     pub refused: usize,
+    /// The request whose reply didn't come in time, and those behind it, answered or not.
+    doubtful: Vec<Op>,
 }
 
 impl Model {
@@ -76,6 +85,7 @@ impl Model {
             listening: None,
             heard: 0,
             refused: 0,
+            doubtful: Vec::new(),
         }
     }
 
@@ -95,8 +105,13 @@ impl Model {
     /// Takes `answer` as that to `op`, if it can be.
     pub fn settle(&mut self, op: Op, answer: &[u8]) -> Result<(), String> {
         self.is_not_anothers(op, answer)?;
+        let doubts = self.strictness == Strictness::TimeoutsTaken && answer == TIMEOUT;
+        if doubts || self.is_in_doubt() {
+            self.doubtful.push(op);
+            return in_doubt(op, answer);
+        }
         let refused = REFUSALS.iter().any(|refusal| answer.starts_with(refusal));
-        if refused && self.strictness == Strictness::RefusalsTaken {
+        if refused && self.strictness >= Strictness::RefusalsTaken {
             self.refused += 1;
             if let Some(transaction) = &mut self.transaction {
                 transaction.aborted = true;
@@ -107,6 +122,16 @@ impl Model {
             Some(transaction) => self.settle_queued(transaction, op, answer),
             None => self.settle_now(op, answer),
         }
+    }
+
+    /// Whether it is unknown what was done, from some request on.
+    pub fn is_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// What may have been done, or not, if `unanswered` was said last.
+    pub fn doubtful(&self, unanswered: &[Op]) -> Vec<Op> {
+        [&self.doubtful, unanswered].concat()
     }
 
     /// A message of a subscription has come.
@@ -233,5 +258,19 @@ impl Model {
         self.database = 0;
         self.name = None;
         self.listening = None;
+    }
+}
+
+/// A late answer must not be given to what was said later.
+fn in_doubt(op: Op, answer: &[u8]) -> Result<(), String> {
+    match op {
+        Op::Echo { tag } if answer.starts_with(b"$") => {
+            is(&bulk(tag.to_string().as_bytes()), answer)
+        }
+        Op::Echo { .. } => match answer.starts_with(b"-") || answer == b"+QUEUED\r\n" {
+            true => Ok(()),
+            false => Err(format!("got {} after a timeout", shown(answer))),
+        },
+        _ => Ok(()),
     }
 }

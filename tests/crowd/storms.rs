@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::bed::{Backend, Direct, wait_until};
 use crate::crowd::{Crowd, Weather};
 use crate::dice::Dice;
+use crate::field::REQUEST_TIMEOUT;
 use crate::reply::content;
 
 /// How long the backend stands still.
@@ -26,6 +27,12 @@ pub fn rage(crowd: &Crowd, backend: &mut Backend) {
                 std::thread::park_timeout(FROZEN);
                 backend.thaw();
             }
+        }
+        Weather::Stall => {
+            crowd.wait_for_rounds(rounds / 3);
+            backend.freeze();
+            std::thread::park_timeout(REQUEST_TIMEOUT + Duration::from_secs(1));
+            backend.thaw();
         }
         Weather::Restart => {
             crowd.wait_for_rounds(rounds / 3);

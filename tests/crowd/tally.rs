@@ -11,6 +11,8 @@ pub struct Tally {
     left: BTreeMap<Leaving, usize>,
     /// Messages of subscriptions.
     pub heard: usize,
+    /// Connections on which a reply didn't come in time.
+    pub doubted: usize,
     /// Connections that were lost.
     pub lost: usize,
 }
@@ -34,6 +36,7 @@ impl Tally {
             *self.left.entry(leaving).or_default() += times;
         }
         self.heard += other.heard;
+        self.doubted += other.doubted;
         self.lost += other.lost;
     }
 
@@ -53,9 +56,14 @@ impl Tally {
             .iter()
             .map(|(leaving, times)| format!("{leaving:?} {times}"));
         println!("left   {}", left.collect::<Vec<_>>().join(", "));
+        let Self {
+            heard,
+            lost,
+            doubted,
+            ..
+        } = self;
         println!(
-            "heard  {} messages, lost {} connections",
-            self.heard, self.lost
+            "heard  {heard} messages, lost {lost} connections, {doubted} of them after a timeout"
         );
     }
 

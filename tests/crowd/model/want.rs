@@ -43,7 +43,11 @@ impl Model {
                     .ok_or_else(|| format!("not a number: {}", shown(answer)))
             }
             Want::Pushed(wanted) => match self.strictness {
-                Strictness::RefusalsTaken if answer == null_array(self.protocol) => Ok(()),
+                Strictness::RefusalsTaken | Strictness::TimeoutsTaken
+                    if answer == null_array(self.protocol) =>
+                {
+                    Ok(())
+                }
                 _ => is(&wanted, answer),
             },
         }
