@@ -49,7 +49,7 @@ port 0
 unixsocket $demo/redis.sock
 dir $demo
 save ""
-user default off
+user default off +@all ~* &*
 user redwall on >$(cat "$demo/service.password") +@all -@admin -@dangerous -function -script|debug -script|flush -script|kill +info +role +keys +sort +sort_ro +flushdb +flushall +swapdb +config|get +client|no-evict +client|unblock ~* &*
 CONF
 chmod 600 "$demo/redis.conf"

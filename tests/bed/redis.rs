@@ -11,18 +11,25 @@ use super::{PATIENCE, TempDir, wait_until};
 
 /// The service user's line, as the README gives it.
 pub fn service_user() -> String {
+    advised("user redwall on >PASSWORD ").replace("PASSWORD", "service")
+}
+
+/// The default user's line, as the README gives it.
+fn default_user() -> String {
+    advised("user default off").to_owned()
+}
+
+/// The line of a server's configuration that begins so, as the README gives it.
+fn advised(beginning: &str) -> &'static str {
     let readme = include_str!("../../README.md");
     let mut lines = readme.lines().map(str::trim);
-    let line = lines.find(|line| line.starts_with("user redwall on >PASSWORD "));
-    line.expect("the README gives the service user")
-        .replace("PASSWORD", "service")
+    lines
+        .find(|line| line.starts_with(beginning))
+        .expect("the README gives the line")
 }
 
 /// The administrator's line, as in an ACL file.
 pub const ADMIN: &str = "user admin on >admin +@all ~* &*";
-
-/// The default user's line: nobody logs in as it. It has all rights, because transactions in an append-only file are loaded with its.
-const NOBODY: &str = "user default off +@all ~* &*";
 
 /// The servers that Redwall supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +75,7 @@ impl Backend {
 
     /// `server` with more lines in its configuration.
     pub fn start_as(server: Server, more: &[&str]) -> Self {
-        let users = [service_user(), ADMIN.to_owned(), NOBODY.to_owned()];
+        let users = [service_user(), ADMIN.to_owned(), default_user()];
         Self::start_in(TempDir::new("redis"), server, &users, more)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 
-use crate::bed::{Backend, Client, Config, Identity, TempDir, wait_until};
+use crate::bed::{Backend, Client, Config, Identity, Server, TempDir, wait_until};
 
 #[test]
 fn a_backend_that_is_down_is_an_error_in_order_and_comes_back() {
@@ -97,6 +97,25 @@ fn a_reply_of_which_the_end_is_missing_is_not_ended_by_an_error() {
     client.send(&["GET", "app:k"]);
     client.send(&["PING"]);
     assert_eq!(client.until_closed(), "$30\r\nhalf");
+}
+
+#[test]
+fn a_server_that_is_set_up_as_the_readme_says_still_has_its_transactions_after_a_restart() {
+    for server in Server::ALL {
+        let lines = ["appendonly yes", "appendfsync no"];
+        let mut backend = Backend::start_as(server, &lines);
+        let mut admin = backend.direct("admin", 2);
+        for words in [&["MULTI"][..], &["SET", "a", "1"], &["SET", "b", "2"]] {
+            admin.ask(words);
+        }
+        assert_eq!(admin.ask(&["EXEC"]), b"*2\r\n+OK\r\n+OK\r\n");
+        backend.restart();
+        wait_until("it has loaded its data", || {
+            backend.admin(&["PING"]) == "+PONG\r\n"
+        });
+        let value = backend.admin(&["GET", "b"]);
+        assert_eq!(value, "$1\r\n2\r\n", "{server:?}");
+    }
 }
 
 #[test]
