@@ -4,13 +4,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use redwall::config::Lanes;
+
 use crate::field::Field;
 use crate::model::Strictness;
 
 /// What befalls the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
-    /// Nothing: nobody's connection may be lost.
+    /// Nothing, but that there are new configurations: nobody's connection may be lost.
     Calm,
     /// Connections to it are killed.
     Kills,
@@ -50,6 +52,7 @@ impl Weather {
 /// How much of everything there is.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
+    pub lanes: Lanes,
     pub clients: usize,
     /// Of each client in each weather.
     pub rounds: usize,
@@ -60,17 +63,21 @@ pub struct Scale {
 
 impl Scale {
     /// `CROWD_SECS` seconds, or once through all weathers where that isn't set. `CROWD_CLIENTS` is for finding a small reproduction.
-    pub fn of_environment() -> Self {
+    pub fn of_environment(lanes: Lanes) -> Self {
         let number = |name| Some(std::env::var(name).ok()?.parse().expect("a number"));
         let seconds = number("CROWD_SECS");
         Self {
+            lanes,
             clients: number("CROWD_CLIENTS").unwrap_or(200) as usize,
             rounds: if seconds.is_some() { 12 } else { 2 },
             weathers: match seconds {
                 Some(_) => &Weather::ALL,
                 None => &Weather::SHORT,
             },
-            time: Duration::from_secs(seconds.unwrap_or(0)),
+            time: match lanes {
+                Lanes::Shared => Duration::from_secs(seconds.unwrap_or(0)),
+                Lanes::Own => Duration::from_secs(seconds.unwrap_or(0) / 4),
+            },
         }
     }
 }

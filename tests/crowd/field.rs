@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use redwall::config::Lanes;
 use redwall::resp::Protocol;
 use rustls::ClientConfig;
 
@@ -118,6 +119,7 @@ fn needs_password(index: usize) -> bool {
 /// What stands when the crowd comes.
 pub struct Field {
     pub redwall: Redwall,
+    text: String,
     /// A TLS configuration for each user: any version, and 1.2 alone.
     configs: Vec<[Arc<ClientConfig>; 2]>,
     _authority: Authority,
@@ -134,7 +136,7 @@ pub fn backend(server: Server) -> Backend {
 }
 
 impl Field {
-    pub fn lay(backend: &Backend) -> Self {
+    pub fn lay(backend: &Backend, lanes: Lanes) -> Self {
         let authority = Authority::new("Crowd Root");
         let issued: Vec<_> = (0..USERS)
             .map(|index| authority.issue(&user(index), Purpose::Client))
@@ -147,11 +149,19 @@ impl Field {
                 config_of(&ca, Some(issued), &only12),
             ]
         };
+        let text = text(backend, &authority, lanes);
         Self {
-            redwall: Redwall::start(&text(backend, &authority)),
+            redwall: Redwall::start(&text),
+            text,
             configs: issued.iter().map(shows).collect(),
             _authority: authority,
         }
+    }
+
+    /// Has another configuration obeyed, by which everybody here may do what they might.
+    pub fn reload(&self, number: usize) {
+        let more = format!("[database.users.new{number}]\n{}\n", passwords("new"));
+        self.redwall.reload(&(self.text.clone() + &more));
     }
 
     /// A connection of a client, after its handshake.
@@ -168,9 +178,13 @@ impl Field {
     }
 }
 
-fn text(backend: &Backend, authority: &Authority) -> String {
+fn text(backend: &Backend, authority: &Authority, lanes: Lanes) -> String {
     let mut config = Config::new(&backend.url());
     config.tls = "client_certificates = \"required\"".to_owned();
+    config.database = match lanes {
+        Lanes::Shared => "lanes = \"shared\"".to_owned(),
+        Lanes::Own => "lanes = \"own\"".to_owned(),
+    };
     config.backend_more = format!("request_timeout = \"{}s\"", REQUEST_TIMEOUT.as_secs());
     config.users = (0..USERS).map(entry).collect();
     let dev = format!(

@@ -36,6 +36,7 @@ mod storms;
 mod tag;
 mod tally;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use bed::{Backend, Server};
@@ -43,21 +44,33 @@ use client::Client;
 use crowd::{Crowd, Scale, Weather};
 use field::Field;
 use helpers::Helpers;
+use redwall::config::Lanes;
 use tally::Tally;
 
+/// One crowd at a time: each takes the whole machine.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
-fn every_answer_reaches_its_own_client_in_order_and_no_write_is_done_twice() {
+fn every_answer_reaches_its_own_client_in_order_and_no_write_is_done_twice_on_shared_lanes() {
+    gather(Lanes::Shared);
+}
+
+#[test]
+fn every_answer_reaches_its_own_client_in_order_and_no_write_is_done_twice_on_own_lanes() {
+    gather(Lanes::Own);
+}
+
+fn gather(lanes: Lanes) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut seed = match std::env::var("CROWD_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => new_seed(),
     };
-    let scale = Scale::of_environment();
+    let scale = Scale::of_environment(lanes);
     let mut all = Tally::default();
     let start = Instant::now();
     loop {
-        let tally = go_through_all_weathers(scale, seed);
-        println!("{} requests, {} lost", tally.requests(), tally.lost);
-        all.add(tally);
+        all.add(go_through_all_weathers(scale, seed));
         if start.elapsed() >= scale.time {
             break;
         }
@@ -78,11 +91,9 @@ fn new_seed() -> u64 {
 fn go_through_all_weathers(scale: Scale, seed: u64) -> Tally {
     let server = Server::ALL[seed as usize % Server::ALL.len()];
     let mut backend = field::backend(server);
-    let crowd = Crowd::new(Field::lay(&backend), scale, seed);
-    print!(
-        "CROWD_SEED={seed} CROWD_CLIENTS={} {server:?} ",
-        scale.clients
-    );
+    let crowd = Crowd::new(Field::lay(&backend, scale.lanes), scale, seed);
+    let Scale { clients, lanes, .. } = scale;
+    println!("CROWD_SEED={seed} CROWD_CLIENTS={clients} {server:?}, {lanes:?} lanes");
     let mut clients: Vec<_> = (0..scale.clients).map(Client::new).collect();
     for weather in scale.weathers.iter().copied() {
         crowd.turn(weather);
@@ -100,6 +111,7 @@ fn go_through_all_weathers(scale: Scale, seed: u64) -> Tally {
     let mut tally = Tally::default();
     let tallies = clients.into_iter().map(|client| client.tally);
     tallies.for_each(|one| tally.add(one));
+    println!("{} requests, {} lost", tally.requests(), tally.lost);
     tally
 }
 

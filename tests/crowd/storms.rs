@@ -15,7 +15,12 @@ const FROZEN: Duration = Duration::from_millis(300);
 pub fn rage(crowd: &Crowd, backend: &mut Backend) {
     let rounds = crowd.scale.rounds * crowd.scale.clients;
     match crowd.weather() {
-        Weather::Calm => {}
+        Weather::Calm => {
+            for part in 1..4 {
+                crowd.wait_for_rounds(rounds * part / 4);
+                crowd.field.reload(part);
+            }
+        }
         Weather::Kills => {
             let dice = Dice::of(&[crowd.seed]);
             kill_connections(crowd, backend, rounds, dice);
