@@ -162,13 +162,14 @@ impl Connection {
             moved |= full != self.fullness();
             self.weigh();
             self.let_lane_go_on();
+            if requests == 0 {
+                // There may be more of them here.
+                break;
+            }
             self.end_if_done()?;
             if !has_room {
                 self.seat.wake_at(Some(now));
                 return Ok(Poll::Pending);
-            }
-            if requests == 0 {
-                break;
             }
             if !moved {
                 self.end_if_due(now)?;

@@ -30,11 +30,10 @@ impl Connection {
     /// Whether something of what the client has sent is still under way, and will come to an end by itself.
     fn has_work_left(&self) -> bool {
         let cut_off = matches!(self.phase, Phase::Streaming(_));
-        let waits_for_lane = self.waiting.is_some() && self.way.is_lane_connecting();
+        // For a reply, for a lane that is being connected, or for room on one: all of these come, or fail in time.
+        let waits = self.waiting.is_some();
         let owed = self.way.has_lane() && self.session.outstanding().0 > 0;
-        !self.session.is_blocked()
-            && !cut_off
-            && (waits_for_lane || owed || self.client.unsent() > 0)
+        !self.session.is_blocked() && !cut_off && (waits || owed || self.client.unsent() > 0)
     }
 
     /// One that is idle begins to end when Redwall drains or its keys are worn out.

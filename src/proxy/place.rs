@@ -453,15 +453,6 @@ impl Way {
             Place::Own => self.lane.is_open(),
         }
     }
-
-    /// Whether the lane that the client waits for is being connected.
-    pub(super) fn is_lane_connecting(&self) -> bool {
-        match &self.place {
-            Place::Nowhere => false,
-            Place::Shared(lane) => lane.is_connecting(),
-            Place::Own => self.lane.is_connecting(),
-        }
-    }
 }
 
 /// Whether a client gives up the lane that it has for itself.

@@ -145,11 +145,6 @@ impl SharedLane {
         matches!(&*self.state.borrow(), State::Open(open) if open.is_open())
     }
 
-    /// Whether a connection is being made.
-    pub(super) fn is_connecting(&self) -> bool {
-        matches!(&*self.state.borrow(), State::Connecting)
-    }
-
     /// Whether it has ended in a way that concerns everybody who was on it.
     pub(super) fn is_poisoned(&self) -> bool {
         self.poisoned.get()

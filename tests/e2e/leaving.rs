@@ -122,3 +122,32 @@ fn a_subscriber_that_leaves_is_gone_at_the_backend_too() {
         1.0,
     );
 }
+
+#[test]
+fn all_that_a_client_sent_before_it_left_is_answered_however_much_it_is_and_wherever_it_has_to_go()
+{
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    for (what, words) in [
+        ("own answers", &[&["PING"][..]; 2000][..]),
+        (
+            "own answers behind one of the backend's",
+            &[&[&["GET", "app:k"][..]][..], &[&["PING"][..]; 2000]].concat(),
+        ),
+        (
+            "another database",
+            &[&["SELECT", "3"][..], &["SET", "app:k", "1"]],
+        ),
+    ] {
+        let mut client = Client::login(redwall.address, "app", "app");
+        let bytes: Vec<u8> = words.iter().flat_map(|words| request(words)).collect();
+        client.send_raw(&bytes);
+        client.leave();
+        let said = client.until_closed();
+        assert_eq!(
+            said.matches("\r\n").count(),
+            words.len(),
+            "{what}: {said:.300?}"
+        );
+    }
+}
