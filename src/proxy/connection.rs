@@ -153,7 +153,10 @@ impl Connection {
             if has_room {
                 moved |= self.pull_from_lane(context, now)?;
                 moved |= self.pull_from_client(context)?;
+                let owed = self.session.outstanding();
                 moved |= self.work(&mut requests, context, now)?;
+                // Redwall's own word to the backend takes no request out of the input, and its reply has to be read as well.
+                moved |= owed != self.session.outstanding();
             }
             let full = self.fullness();
             self.push_to_lane(context)?;

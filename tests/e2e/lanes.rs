@@ -138,3 +138,19 @@ fn reach_the_last_address() {
     let mut client = Client::login(redwall.address, "app", "app");
     assert_eq!(client.ask(&["SET", "app:k", "v"]), "+OK\r\n");
 }
+
+#[test]
+fn a_client_that_waits_for_its_writes_on_a_connection_that_stood_ready_is_answered() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"2s\"".to_owned();
+    let redwall = config.start();
+    for round in 0..20 {
+        let mut client = Client::login(redwall.address, "app", "app");
+        // At once, so that it waits when the replies before it have come, and nothing else happens.
+        client.send_raw(b"SET app:k 1\r\nSET app:k 2\r\nWAIT 0 10\r\n");
+        for wanted in ["+OK\r\n", "+OK\r\n", ":0\r\n"] {
+            assert_eq!(client.text(), wanted, "round {round}");
+        }
+    }
+}
