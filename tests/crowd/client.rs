@@ -17,7 +17,7 @@ use crate::reply::{is_message, shown};
 use crate::tally::Tally;
 
 /// So many of the last words are told of a fault.
-const REMEMBERED: usize = 40;
+const REMEMBERED: usize = 80;
 
 /// How long a client waits that was refused for want of a backend.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
@@ -113,11 +113,11 @@ impl Client {
             Ok(None) => {}
             Ok(Some(leaving)) => {
                 self.tally.left(leaving);
-                self.close(weather);
+                self.close(weather, Some(leaving));
             }
             Err(Trouble::Lost(_)) if weather.loses_connections() => {
                 self.tally.lost += 1;
-                self.close(weather);
+                self.close(weather, None);
             }
             Err(Trouble::Lost(error)) => {
                 crowd.fault(self.told(&format!("was closed though nothing was lost: {error}")));
@@ -132,15 +132,17 @@ impl Client {
         format!("client {number} life {life}: {fault}{context}")
     }
 
-    fn close(&mut self, weather: Weather) {
+    fn close(&mut self, weather: Weather, leaving: Option<Leaving>) {
         if let Some(life) = self.life.take() {
             self.tally.doubted += usize::from(life.model.is_in_doubt());
             let Batch { answered, .. } = life.batch;
             let unanswered = &life.batch.ops[answered..life.batch.complete()];
             let doubtful = life.model.doubtful(unanswered);
-            let gaps = match weather {
-                Weather::Restart | Weather::Stall => Gaps::Possible,
-                Weather::Calm | Weather::Kills | Weather::Freeze => Gaps::None,
+            let gaps = match (weather, leaving) {
+                (Weather::Restart | Weather::Stall, _) => Gaps::Possible,
+                // It may not have heard that something was refused.
+                (Weather::Kills, Some(Leaving::Reset)) => Gaps::Possible,
+                (Weather::Calm | Weather::Kills | Weather::Freeze, _) => Gaps::None,
             };
             self.accounts
                 .push(Account::close(life.model, &doubtful, gaps));
@@ -161,6 +163,7 @@ impl Client {
         life.adjust(crowd.weather());
         match life.plan.round() {
             Round::Work(ops) => {
+                life.remember("works".to_owned());
                 self.tally.said(&ops);
                 life.exchange(ops, helpers).map(|()| None)
             }

@@ -42,9 +42,10 @@ impl Weather {
 
     pub fn strictness(self) -> Strictness {
         match self {
-            Self::Restart => Strictness::RefusalsTaken,
+            // A connection can be killed while it is made.
+            Self::Kills | Self::Restart => Strictness::RefusalsTaken,
             Self::Stall => Strictness::TimeoutsTaken,
-            Self::Calm | Self::Kills | Self::Freeze => Strictness::Everything,
+            Self::Calm | Self::Freeze => Strictness::Everything,
         }
     }
 }
@@ -144,6 +145,13 @@ impl Crowd {
 
     pub fn has_no_faults(&self) {
         let faults = self.faults.lock().unwrap();
+        if !faults.is_empty() {
+            let (_, metrics) = self.field.redwall.page("/metrics");
+            let closed = metrics
+                .lines()
+                .filter(|line| line.contains("_closed_total{"));
+            closed.for_each(|line| println!("{line}"));
+        }
         let (seed, clients) = (self.seed, self.scale.clients);
         assert!(
             faults.is_empty(),

@@ -61,9 +61,6 @@ pub fn help(crowd: &Crowd, jobs: Receiver<Job>) {
         while let Err(fault) = run(crowd, &mut peer, &job) {
             peer = None;
             tries += 1;
-            if crowd.is_stopped() {
-                return;
-            }
             if tries == TRIES || !crowd.weather().loses_connections() {
                 return crowd.fault(format!("a helper with {job:?}: {fault}"));
             }

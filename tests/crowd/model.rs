@@ -13,7 +13,12 @@ use crate::tag::Tag;
 use want::{begins, is};
 
 /// What Redwall says in place of a reply while it has no backend, and the backend while it isn't ready: nothing was done.
-const REFUSALS: [&[u8]; 2] = [b"-ERR backend unavailable\r\n", b"-LOADING "];
+const REFUSALS: [&[u8]; 3] = [
+    b"-ERR backend unavailable\r\n",
+    b"-LOADING ",
+    // The backend wasn't ready for what goes before a WAIT.
+    b"-ERR the backend did not let Redwall make sure that WAIT counts",
+];
 
 /// What Redwall says in place of a reply that doesn't come in time: whether anything was done, nobody knows.
 const TIMEOUT: &[u8] = b"-ERR backend timeout\r\n";

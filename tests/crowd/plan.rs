@@ -45,6 +45,28 @@ const PARTS: [(Part, usize); 12] = [
     (Part::Script, 8),
 ];
 
+impl Part {
+    /// Whether it can travel on a connection that others use too.
+    fn may_share(self) -> bool {
+        match self {
+            Self::Plain | Self::Own | Self::Refused | Self::Select | Self::Hello => true,
+            Self::Transaction | Self::Pause | Self::Await => false,
+            // But for the largest, which take a client away for a while.
+            Self::Large => true,
+            Self::Reset | Self::Wait | Self::Script => false,
+        }
+    }
+}
+
+/// What a client is like on one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Temper {
+    /// It does what can be done on connections that others use too.
+    Steady,
+    /// It does everything.
+    Restless,
+}
+
 /// How a client goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leaving {
@@ -87,18 +109,21 @@ pub struct Plan {
     clients: usize,
     /// The parts that it may have, by name; empty means all.
     only: String,
+    temper: Temper,
     pub dice: Dice,
     said: usize,
 }
 
 impl Plan {
     pub fn new(seed: u64, me: Me, life: usize, clients: usize) -> Self {
+        let mut dice = Dice::of(&[seed, me.number as u64, life as u64]);
         Self {
             me,
             life,
             clients,
+            temper: dice.pick(&[Temper::Steady, Temper::Restless]),
             only: std::env::var("CROWD_ONLY").unwrap_or_default(),
-            dice: Dice::of(&[seed, me.number as u64, life as u64]),
+            dice,
             said: 0,
         }
     }
@@ -136,7 +161,7 @@ impl Plan {
                 }
                 Round::Leave(ops, leaving)
             }
-            3..5 if self.allows("Listen") => {
+            3..5 if self.temper == Temper::Restless && self.allows("Listen") => {
                 let tag = self.tag();
                 let before = self.batch();
                 let meanwhile = (0..self.dice.up_to(12)).map(|_| self.plain());
@@ -174,7 +199,8 @@ impl Plan {
         let mut at = self.dice.below(100);
         for (part, often) in PARTS {
             if at < often {
-                let allowed = self.allows(&format!("{part:?}"));
+                let likes = part.may_share() || self.temper == Temper::Restless;
+                let allowed = likes && self.allows(&format!("{part:?}"));
                 return if allowed { part } else { Part::Plain };
             }
             at -= often;
