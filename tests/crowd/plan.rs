@@ -142,7 +142,7 @@ impl Plan {
         let mut ops = Vec::new();
         ops.extend(self.me.needs_password().then_some(Op::Auth));
         ops.extend([Op::Whoami, Op::Id]);
-        if self.dice.one_in(2) {
+        if self.dice.one_in(3) {
             ops.push(Op::Hello { protocol: 3 });
         }
         for number in (0..DATABASES).rev() {
@@ -223,7 +223,7 @@ impl Plan {
                 ops.extend([self.select(), Op::Await { tag }]);
             }
             Part::Hello => ops.push(Op::Hello {
-                protocol: self.dice.pick(&[2, 3]),
+                protocol: self.dice.pick(&[2, 2, 3]),
             }),
             Part::Reset => {
                 ops.push(Op::Reset);
@@ -300,7 +300,8 @@ impl Plan {
 
     fn select(&mut self) -> Op {
         Op::Select {
-            number: self.dice.below(DATABASES),
+            // Most are in the first one, so that many share a connection.
+            number: self.dice.below(DATABASES) * self.dice.below(2),
         }
     }
 
