@@ -16,6 +16,7 @@ demo: ## Builds, starts a real Redis with Redwall in front of it, and shows a to
 .PHONY: test
 test: ## Installs what is missing and runs everything: format, lints, docs, tests, the demo's tour.
 	@scripts/need.sh rust cc redis openssl python node promtool
+	@scripts/need.sh valgrind || echo "without valgrind: instructions aren't counted"
 	@$(MAKE) --no-print-directory servers clients
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
