@@ -38,8 +38,9 @@ ROWS = [
     Beside("pipeline", "Beside a client with a pipeline of 10,000", ["pipeline"]),
     Beside("all", "Beside all three", ["bulk", "mute", "pipeline"]),
 ]
-QUICK_PATHS = ("redis", "redis-tls", "haproxy", "nginx", "redwall")
-# Rows with more than one round in the quick form.
+# The quick form: its paths, those of them that are in few rows only, these rows, and the rows with more than one round.
+QUICK_PATHS = ("redis", "redis-tls", "haproxy", "nginx", *paths.REDWALLS)
+QUICK_SELDOM, QUICK_ROWS = ("redwall-own", "redwall-large"), ("c50", "policy")
 QUICK_TWICE = ("c50", "c500", "p16")
 
 
@@ -48,10 +49,10 @@ def options():
     parser = argparse.ArgumentParser(prog="peers", description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="short runs, at most 3 minutes: for development, not to be quoted")
     parser.add_argument("--rounds", type=int, help="rounds (default 3)")
-    parser.add_argument("--seconds", type=float, help="length of a run (default 5; redis-benchmark rounds to 250 ms)")
+    parser.add_argument("--seconds", type=float, help="length of a run (default 5; redis-benchmark rounds to 250 ms); all of it takes about 40 minutes")
     parser.add_argument("--rows", help=f"comma list of {names}")
     parser.add_argument("--paths", help=f"comma list of {', '.join(paths.ALL)}")
-    parser.add_argument("--max-minutes", type=float, default=60, help="start nothing new after that (default 60)")
+    parser.add_argument("--max-minutes", type=float, default=90, help="start nothing new after that (default 90)")
     parser.add_argument("--write", metavar="FILE", help="where the page goes, besides the standard output (benches/RESULTS.md for a "
                         "run of everything)")
     parser.add_argument("--json", metavar="FILE", help="where all figures of all runs go")
@@ -73,9 +74,9 @@ def attempt(row, path, bed):
     return best
 
 
-def measure(row, bed, rounds, deadline, figures):
+def measure(row, bed, rounds, seldom, deadline, figures):
     row.prepare(bed)
-    taken = [path for path in bed.paths if row.takes(path)]
+    taken = [path for path in bed.paths if row.takes(path) and path.name not in seldom]
     for number in range(rounds):
         turn = number % max(1, len(taken))
         for path in taken[turn:] + taken[:turn]:
@@ -93,13 +94,12 @@ def main():
     known = {row.name: row for row in ROWS}
     rows = [known[name] for name in chosen.rows.split(",")] if chosen.rows else ROWS
     names = chosen.paths.split(",") if chosen.paths else QUICK_PATHS if chosen.quick else paths.ALL
-    if "redwall" in names and not paths.lanes_can_be_chosen():
-        names = [*names, "redwall-own"]
     since, figures = time.monotonic(), Figures()
     with bed(names, chosen.seconds or (0.8 if chosen.quick else 5), 1 if chosen.quick else 3) as stand:
         for row in rows:
             rounds = chosen.rounds or (1 + (row.name in QUICK_TWICE) if chosen.quick else 3)
-            measure(row, stand, rounds, since + 60 * chosen.max_minutes, figures)
+            seldom = QUICK_SELDOM if chosen.quick and not chosen.paths and row.name not in QUICK_ROWS else ()
+            measure(row, stand, rounds, seldom, since + 60 * chosen.max_minutes, figures)
     tell(chosen, rows, stand.paths, figures, since)
 
 
