@@ -1,6 +1,5 @@
 """The ways to Redis that are measured side by side: Redis itself, the proxies that Debian packages, and Redwall."""
 import os
-import re
 import time
 
 from processes import HOST, family, find, free_port, pss, say, start, wait_for_port
@@ -151,16 +150,7 @@ stream {{
 
 # ---------------------------------------------------------------- Redwall
 
-def lanes_can_be_chosen():
-    """Whether this Redwall has the key `lanes`."""
-    with open(f"{ROOT}/config/redwall.toml") as f:
-        return re.search(r"^lanes *=", f.read(), re.MULTILINE) is not None
-
-
 def start_redwall(name, lanes, folder, redis):
-    if lanes == "shared" and not lanes_can_be_chosen():
-        say(f"{name}: this Redwall has no shared lanes, left out")
-        return None
     port, log = free_port(), f"{folder}/{name}.log"
     large = name == "redwall-large"
     if large:
@@ -186,7 +176,7 @@ listen = ["{HOST}:{port}"]
 allow = ["{HOST}"]
 {'allow_files = ["networks.txt"]' if large else ""}
 max_clients_per_address = 10000
-{f'lanes = "{lanes}"' if lanes_can_be_chosen() else ""}
+lanes = "{lanes}"
 
 [database.tls]
 certificates = [{{ cert = "pki/server.crt", key = "pki/server.key" }}]
