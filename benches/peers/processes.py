@@ -33,11 +33,11 @@ def free_port():
         return s.getsockname()[1]
 
 
-def start(argv, log=None, nice=URGENT, **pipes):
+def start(argv, log=None, nice=URGENT, **options):
     """Starts a process that ends with this one, in a session of its own, as services are."""
     out = open(log, "wb") if log else subprocess.DEVNULL
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT} | pipes
-    process = subprocess.Popen(argv, start_new_session=True, **pipes)
+    options = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT} | options
+    process = subprocess.Popen(argv, start_new_session=True, **options)
     _children.append(process)
     set_nice(process.pid, nice)
     return process

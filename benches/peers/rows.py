@@ -8,7 +8,7 @@ import time
 
 from load import Load, steady
 from paths import PROXIES, ROOT
-from processes import ELSEWHERE, Watch
+from processes import ELSEWHERE, Watch, start, stop
 
 
 class Row:
@@ -179,10 +179,12 @@ class Policy(Row):
         # Not by cargo, which would put another build of Redwall in the place of the one that is measured.
         program = max(glob.glob(f"{ROOT}/target/release/deps/policy-*[!.d]"), key=os.path.getmtime)
         words = [program, "--bench", "--noplot", "--exact", name, "--warm-up-time", "0.3", "--measurement-time", str(min(3, seconds))]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-        found = re.search(r"time: +\[\S+ \S+ (\S+) (\S+) ", done.stdout)
+        process = start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+        out, err = (said.decode() for said in process.communicate())
+        stop(process)
+        found = re.search(r"time: +\[\S+ \S+ (\S+) (\S+) ", out)
         if not found:
-            raise RuntimeError(done.stderr[-300:])
+            raise RuntimeError(err[-300:])
         return float(found[1]) * {"ns": 1, "µs": 1e3, "us": 1e3}[found[2]]
 
 
