@@ -1,0 +1,53 @@
+//! What all these tests stand on: a database whose clients share lanes, and the lanes as the backend sees them.
+
+use crate::bed::{Backend, Config};
+
+/// The name of shared lanes at the backend.
+pub const SHARED: &str = "redwall:main:shared";
+
+/// The name of lanes that are lent to a single client.
+pub const OWN: &str = "redwall:main:own";
+
+/// A configuration in which clients share lanes to `backend`.
+pub fn shared(backend: &str) -> Config {
+    let mut config = Config::new(backend);
+    config.database = "lanes = \"shared\"\n".to_owned();
+    config
+}
+
+/// A connection to the backend, as its CLIENT LIST shows it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    line: String,
+}
+
+impl Seen {
+    /// A field's text; empty if the server doesn't have it.
+    pub fn field(&self, key: &str) -> &str {
+        let mut words = self.line.split(' ');
+        words
+            .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+            .unwrap_or_default()
+    }
+
+    pub fn id(&self) -> &str {
+        self.field("id")
+    }
+}
+
+/// The backend's connections of that name, in the order in which they were made.
+pub fn lanes(backend: &Backend, name: &str) -> Vec<Seen> {
+    let list = backend.admin(&["CLIENT", "LIST"]);
+    let lines = list.lines().filter(|line| line.starts_with("id="));
+    let seen = lines.map(|line| Seen {
+        line: line.to_owned(),
+    });
+    seen.filter(|seen| seen.field("name") == name).collect()
+}
+
+/// The one connection of that name on which `command` (as `blpop` or `client|list`) was the last.
+pub fn lane_at(backend: &Backend, name: &str, command: &str) -> Option<Seen> {
+    let mut lanes = lanes(backend, name);
+    lanes.retain(|seen| seen.field("cmd") == command);
+    (lanes.len() == 1).then(|| lanes.remove(0))
+}
