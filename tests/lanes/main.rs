@@ -15,4 +15,13 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod relay;
 mod track;
+
+mod exec;
+mod fence;
+mod incarnation;
+mod late;
+mod lent_again;
+mod lost;
+mod withdrawn;

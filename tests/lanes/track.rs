@@ -1,12 +1,14 @@
 //! What all these tests stand on: a database whose clients share lanes, and the lanes as the backend sees them.
 
-use crate::bed::{Backend, Config};
+use crate::bed::{Backend, Config, Server, wait_until};
 
-/// The name of shared lanes at the backend.
-pub const SHARED: &str = "redwall:main:shared";
-
-/// The name of lanes that are lent to a single client.
-pub const OWN: &str = "redwall:main:own";
+/// Does `experiment` on each server that is supported.
+pub fn everywhere(experiment: impl Fn(Server)) {
+    for server in Server::ALL {
+        eprintln!("on {server:?}");
+        experiment(server);
+    }
+}
 
 /// A configuration in which clients share lanes to `backend`.
 pub fn shared(backend: &str) -> Config {
@@ -33,21 +35,50 @@ impl Seen {
     pub fn id(&self) -> &str {
         self.field("id")
     }
+
+    fn is_shared(&self) -> bool {
+        self.field("name") == "redwall:main:shared"
+    }
+
+    fn is_own(&self) -> bool {
+        self.field("name") == "redwall:main:own"
+    }
 }
 
-/// The backend's connections of that name, in the order in which they were made.
-pub fn lanes(backend: &Backend, name: &str) -> Vec<Seen> {
+fn all(backend: &Backend) -> impl Iterator<Item = Seen> {
     let list = backend.admin(&["CLIENT", "LIST"]);
     let lines = list.lines().filter(|line| line.starts_with("id="));
-    let seen = lines.map(|line| Seen {
-        line: line.to_owned(),
-    });
-    seen.filter(|seen| seen.field("name") == name).collect()
+    let seen: Vec<Seen> = lines
+        .map(|line| Seen {
+            line: line.to_owned(),
+        })
+        .collect();
+    seen.into_iter()
 }
 
-/// The one connection of that name on which `command` (as `blpop` or `client|list`) was the last.
-pub fn lane_at(backend: &Backend, name: &str, command: &str) -> Option<Seen> {
-    let mut lanes = lanes(backend, name);
-    lanes.retain(|seen| seen.field("cmd") == command);
-    (lanes.len() == 1).then(|| lanes.remove(0))
+/// The lanes that clients share.
+pub fn shared_lanes(backend: &Backend) -> Vec<Seen> {
+    all(backend).filter(Seen::is_shared).collect()
+}
+
+/// The lanes that are lent to a single client, or ready to be.
+pub fn own_lanes(backend: &Backend) -> Vec<Seen> {
+    all(backend).filter(Seen::is_own).collect()
+}
+
+/// Waits for the one own lane whose last command is `command`, as `blpop` or `client|list`.
+pub fn own_lane_at(backend: &Backend, command: &str) -> Seen {
+    let mut lanes = Vec::new();
+    wait_until(&format!("one own lane is at {command}"), || {
+        lanes = own_lanes(backend);
+        lanes.retain(|seen| seen.field("cmd") == command);
+        lanes.len() == 1
+    });
+    lanes.remove(0)
+}
+
+/// Has the backend close a lane.
+pub fn kill_lane(backend: &Backend, lane: &Seen) {
+    let killed = backend.admin(&["CLIENT", "KILL", "ID", lane.id()]);
+    assert_eq!(killed, ":1\r\n", "{lane:?}");
 }
