@@ -13,7 +13,7 @@ use super::spares::{Kind, Spares};
 use super::worker::Worker;
 use crate::backend::OUT_OF_RANGE;
 use crate::lane::{Lane, Readiness};
-use crate::session::{Class, Forward, Placement, Session, Trace};
+use crate::session::{Before, Class, Forward, Placement, Session, Trace};
 use crate::snapshot::{Database, Lanes};
 
 /// How long a client stays on a lane that it no longer needs.
@@ -183,8 +183,25 @@ impl Way {
                 session.selected(number, out);
                 return Sent::Done;
             }
-            Found::Shared(lane) => lane.append(&forward, &self.member, site.now),
-            Found::Own => self.lane.append(&forward),
+            Found::Shared(lane) => {
+                session.may_write(&forward);
+                lane.append(&forward, &self.member, site.now);
+            }
+            Found::Own if self.lanes == Lanes::Own => self.lane.append(&forward),
+            Found::Own => match session.before(&forward) {
+                Before::Wait => return Sent::Wait,
+                Before::Refused(text) => return Sent::Unavailable(text),
+                Before::Tell(internal) => {
+                    self.lane.tell(&internal);
+                    session.told(internal, site.now);
+                    return Sent::Wait;
+                }
+                Before::Nothing => {
+                    // It may leave this lane before it asks for its writes.
+                    session.may_write(&forward);
+                    self.lane.append(&forward);
+                }
+            },
         }
         session.forwarded(forward);
         Sent::Done

@@ -2,6 +2,7 @@
 //!
 //! Pure: requests and replies go in, actions and bytes come out. It decides what happens to a request, never how bytes travel.
 
+mod acknowledged;
 mod action;
 mod client_command;
 mod exec;
@@ -18,6 +19,7 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
+pub use acknowledged::Before;
 pub use action::{Action, Around, Denied, Forward, Handled, Internal, LoginOutcome, Wire};
 pub use placement::{BULKY, Class, LARGE, Placement, Trace};
 pub use reply::{PairingFault, Route};
@@ -29,6 +31,7 @@ use crate::acl::{self, NoPass, Policy, Principal, Verdict};
 use crate::command;
 use crate::pairing::Turns;
 use crate::resp::{Limits, OwnedRequest, Protocol, encode};
+use acknowledged::Written;
 use subscriptions::Subscriptions;
 use transaction::Transaction;
 
@@ -66,6 +69,7 @@ pub struct Session {
     transaction: Transaction,
     subscriptions: Subscriptions,
     turns: Turns,
+    written: Written,
 }
 
 impl Session {
@@ -84,6 +88,7 @@ impl Session {
             transaction: Transaction::None,
             subscriptions: Subscriptions::default(),
             turns: Turns::default(),
+            written: Written::default(),
         }
     }
 

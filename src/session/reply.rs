@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Session;
+use super::acknowledged::Written;
 use super::subscriptions::{self, Kind};
 use crate::pairing::{Audience, Earlier, Ended, QueuedSelect, ReplyEffect, Whole};
 use crate::resp::{Frame, FrameKind, Protocol};
@@ -169,6 +170,12 @@ impl Session {
                 return self.executed(select, frame);
             }
             ReplyEffect::Exec(None) => {}
+            ReplyEffect::WritesKnown => {
+                self.written = match frame.is_error() {
+                    true => Written::Unproven,
+                    false => Written::Known,
+                }
+            }
             ReplyEffect::Protocol(protocol) if !frame.is_error() => self.spoken = protocol,
             ReplyEffect::Confirmations | ReplyEffect::MustSucceed | ReplyEffect::Protocol(_)
                 if frame.is_error() =>
