@@ -69,68 +69,63 @@ fn assert_that_it_is_clean(lane: &Seen, left: &str) {
 }
 
 /// What a client may leave behind, each on a connection of its own.
-fn leavings() -> [(&'static str, u8, Vec<&'static [&'static str]>); 10] {
-    [
-        (
-            "an open transaction",
-            2,
-            vec![&["MULTI"], &["SET", "which", "left"]],
-        ),
-        ("a watched key", 2, vec![&["WATCH", "watched"]]),
-        (
-            "another database",
-            2,
-            vec![&["MULTI"], &["SELECT", "5"], &["EXEC"]],
-        ),
-        (
-            "another database, unfinished",
-            2,
-            vec![&["SELECT", "5"], &["MULTI"], &["SET", "which", "left"]],
-        ),
-        (
-            "another protocol",
-            3,
-            vec![&["MULTI"], &["PING"], &["EXEC"]],
-        ),
-        ("a subscription", 2, vec![&["SUBSCRIBE", "news"]]),
-        (
-            "a subscription to a pattern",
-            3,
-            vec![&["PSUBSCRIBE", "n*"]],
-        ),
-        (
-            "a name",
-            2,
-            vec![
-                &["CLIENT", "SETNAME", "mine"],
-                &["CLIENT", "SETINFO", "LIB-NAME", "mine"],
-                &["WATCH", "watched"],
-                &["UNWATCH"],
-            ],
-        ),
-        (
-            "the traces of CLIENT",
-            3,
-            vec![
-                &["MULTI"],
-                &["PING"],
-                &["EXEC"],
-                &["CLIENT", "NO-EVICT", "ON"],
-                &["CLIENT", "NO-TOUCH", "ON"],
-                &["CLIENT", "TRACKING", "ON", "BCAST"],
-                &["CLIENT", "CAPA", "REDIRECT"],
-            ],
-        ),
-        (
-            "what a script may do",
-            2,
-            vec![
-                &["EVAL", "return redis.call('select', 5)", "0"],
-                &["WATCH", "watched"],
-            ],
-        ),
-    ]
-}
+const LEAVINGS: [(&str, u8, &[&[&str]]); 11] = [
+    (
+        "an open transaction",
+        2,
+        &[&["MULTI"], &["SET", "which", "left"]],
+    ),
+    ("a watched key", 2, &[&["WATCH", "watched"]]),
+    (
+        "another database",
+        2,
+        &[&["MULTI"], &["SELECT", "5"], &["EXEC"]],
+    ),
+    (
+        "another database, unfinished",
+        2,
+        &[&["SELECT", "5"], &["MULTI"], &["SET", "which", "left"]],
+    ),
+    ("another protocol", 3, &[&["MULTI"], &["PING"], &["EXEC"]]),
+    (
+        "a protocol that it changed",
+        2,
+        &[&["MULTI"], &["PING"], &["EXEC"], &["HELLO", "3"]],
+    ),
+    ("a subscription", 2, &[&["SUBSCRIBE", "news"]]),
+    ("a subscription to a pattern", 3, &[&["PSUBSCRIBE", "n*"]]),
+    (
+        "a name",
+        2,
+        &[
+            &["CLIENT", "SETNAME", "mine"],
+            &["CLIENT", "SETINFO", "LIB-NAME", "mine"],
+            &["WATCH", "watched"],
+            &["UNWATCH"],
+        ],
+    ),
+    (
+        "the traces of CLIENT",
+        3,
+        &[
+            &["MULTI"],
+            &["PING"],
+            &["EXEC"],
+            &["CLIENT", "NO-EVICT", "ON"],
+            &["CLIENT", "NO-TOUCH", "ON"],
+            &["CLIENT", "TRACKING", "ON", "BCAST"],
+            &["CLIENT", "CAPA", "REDIRECT"],
+        ],
+    ),
+    (
+        "what a script may do",
+        2,
+        &[
+            &["EVAL", "return redis.call('select', 5)", "0"],
+            &["WATCH", "watched"],
+        ],
+    ),
+];
 
 /// How a client lets go of the connection that it had for itself.
 #[derive(Clone, Copy, Debug)]
@@ -152,11 +147,11 @@ fn a_connection_that_is_lent_again_brings_nothing_of_its_last_holder() {
             backend.admin(words);
         }
         let redwall = shared(&backend.url()).start();
-        for (left, protocol, steps) in leavings() {
+        for (left, protocol, steps) in LEAVINGS {
             for letting_go in [LettingGo::Leaving, LettingGo::Staying] {
                 let mut client = root(&redwall);
                 client.hello(protocol);
-                for words in &steps {
+                for words in steps {
                     client.ask(words);
                 }
                 let client = let_go(&redwall, &backend, client, letting_go);
