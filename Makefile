@@ -30,6 +30,13 @@ door: ## Runs the tests of the faults that Redwall was built against, a line eac
 	cargo test --locked --quiet --no-run --test door
 	cargo test --locked --test door
 
+.PHONY: lanes
+lanes: ## Runs the tests of what may go wrong on lanes that clients share, a line each.
+	@scripts/need.sh rust cc redis openssl python
+	@$(MAKE) --no-print-directory servers
+	cargo test --locked --quiet --no-run --test lanes
+	cargo test --locked --test lanes
+
 .PHONY: siege
 siege: ## Lays siege to Redwall for SIEGE_SECS seconds (60 if not set), and prints how good clients fared.
 	@scripts/need.sh rust cc redis

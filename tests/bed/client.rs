@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::authority::Issued;
-use super::redis::read_frame;
+use super::redis::{read_frame, read_frame_or_end};
 use super::{PATIENCE, certificates};
 
 /// Who a client is to TLS.
@@ -133,6 +133,12 @@ impl Client {
     /// The next frame.
     pub fn frame(&mut self) -> Vec<u8> {
         read_frame(&mut self.stream, &mut self.rest)
+    }
+
+    /// The next frame as text; `None` if the server closes instead.
+    pub fn text_or_end(&mut self) -> Option<String> {
+        let frame = read_frame_or_end(&mut self.stream, &mut self.rest)?;
+        Some(String::from_utf8_lossy(&frame).into_owned())
     }
 
     /// The next frame as text.

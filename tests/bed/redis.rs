@@ -1,6 +1,6 @@
 //! A real Redis or Valkey on a Unix socket, with Redwall's service user and an administrator.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -239,6 +239,11 @@ impl Direct {
 
 /// Reads exactly one frame; what comes behind it stays in `rest`.
 pub fn read_frame(stream: &mut impl Read, rest: &mut Vec<u8>) -> Vec<u8> {
+    read_frame_or_end(stream, rest).expect("a whole reply before the end")
+}
+
+/// The same; `None` if the stream ends before the frame does.
+pub fn read_frame_or_end(stream: &mut impl Read, rest: &mut Vec<u8>) -> Option<Vec<u8>> {
     let mut scanner = ReplyScanner::default();
     let mut frame = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -247,15 +252,17 @@ pub fn read_frame(stream: &mut impl Read, rest: &mut Vec<u8>) -> Vec<u8> {
             let step = scanner.advance(rest).unwrap();
             frame.extend(rest.drain(..step.consumed));
             if step.end.is_some() {
-                return frame;
+                return Some(frame);
             }
         }
-        let received = stream.read(&mut buffer).expect("a reply in time");
-        assert!(
-            received > 0,
-            "closed within a reply: {:?}",
-            String::from_utf8_lossy(&frame)
-        );
-        rest.extend_from_slice(&buffer[..received]);
+        match stream.read(&mut buffer) {
+            Ok(0) => return None,
+            Ok(received) => rest.extend_from_slice(&buffer[..received]),
+            Err(error) => match error.kind() {
+                // To rustls a close without TLS's goodbye.
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => return None,
+                _ => panic!("no reply in time: {error}"),
+            },
+        }
     }
 }

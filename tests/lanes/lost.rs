@@ -1,0 +1,93 @@
+//! A lane that is lost takes with it whatever of a client's was there: the client is closed, as a server's end would close it.
+
+use crate::bed::{Backend, Client, Redwall, wait_until};
+use crate::track::{Seen, everywhere, kill_lane, own_lane_at, own_lanes, shared, shared_lanes};
+
+fn app(redwall: &Redwall) -> Client {
+    Client::login(redwall.address, "app", "app")
+}
+
+#[test]
+fn a_transaction_never_succeeds_whose_watch_was_lost_with_its_connection() {
+    everywhere(|server| {
+        let backend = Backend::start_as(server, &[]);
+        let redwall = shared(&backend.url()).start();
+        let mut client = app(&redwall);
+        assert_eq!(client.ask(&["SET", "app:k", "1"]), "+OK\r\n");
+        assert_eq!(client.ask(&["WATCH", "app:k"]), "+OK\r\n");
+        assert_eq!(client.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
+        // Not by reading what follows is its lane given back.
+        let lane = own_lane_at(&backend, "get");
+        kill_lane(&backend, &lane);
+        assert_eq!(app(&redwall).ask(&["SET", "app:k", "theirs"]), "+OK\r\n");
+        for words in [["MULTI"].as_slice(), &["SET", "app:k", "mine"], &["EXEC"]] {
+            // It may be closed already.
+            let _ = client.try_send(words);
+        }
+        assert_eq!(client.until_closed(), "");
+        assert_eq!(app(&redwall).ask(&["GET", "app:k"]), "$6\r\ntheirs\r\n");
+    });
+}
+
+#[test]
+fn a_lost_connection_that_holds_a_client_s_state_closes_it_though_it_waits_for_nothing() {
+    let states: [(&str, &[&str]); 3] = [
+        ("watch", &["WATCH", "app:k"]),
+        ("multi", &["MULTI"]),
+        ("subscribe", &["SUBSCRIBE", "app:news"]),
+    ];
+    everywhere(|server| {
+        let backend = Backend::start_as(server, &[]);
+        let redwall = shared(&backend.url()).start();
+        for (command, words) in states {
+            let mut client = app(&redwall);
+            let mut bystander = app(&redwall);
+            assert_eq!(bystander.ask(&["WATCH", "app:other"]), "+OK\r\n");
+            assert_eq!(bystander.ask(&["GET", "app:k"]), "$-1\r\n");
+            assert!(!client.ask(words).starts_with('-'), "{words:?}");
+            kill_lane(&backend, &own_lane_at(&backend, command));
+            assert_eq!(client.until_closed(), "", "{words:?}");
+            assert_eq!(bystander.ask(&["UNWATCH"]), "+OK\r\n", "{words:?}");
+        }
+    });
+}
+
+#[test]
+fn a_lost_shared_connection_closes_those_who_wait_for_its_replies_and_nobody_else() {
+    everywhere(|server| {
+        let backend = Backend::start_as(server, &[]);
+        let redwall = shared(&backend.url()).start();
+        let mut idle: Vec<Client> = (0..4).map(|_| app(&redwall)).collect();
+        // One for each worker.
+        let mut waiting: Vec<Client> = (0..2).map(|_| app(&redwall)).collect();
+        for client in idle.iter_mut().chain(&mut waiting) {
+            assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+        }
+        assert_eq!(
+            backend.admin(&["CLIENT", "PAUSE", "60000", "WRITE"]),
+            "+OK\r\n"
+        );
+        for client in &mut waiting {
+            client.send(&["INCR", "app:k"]);
+        }
+        let is_held = |lane: &Seen| lane.field("flags").contains('b');
+        wait_until("the writes are held by the backend", || {
+            shared_lanes(&backend)
+                .iter()
+                .filter(|lane| is_held(lane))
+                .count()
+                == waiting.len()
+        });
+        for lane in shared_lanes(&backend) {
+            kill_lane(&backend, &lane);
+        }
+        for client in &mut waiting {
+            assert_eq!(client.until_closed(), "");
+        }
+        assert_eq!(backend.admin(&["CLIENT", "UNPAUSE"]), "+OK\r\n");
+        // What was lost was not sent again.
+        for client in &mut idle {
+            assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+        }
+    });
+}

@@ -1,0 +1,27 @@
+//! The lanes hold: one test for each way in which commands of many clients over shared backend connections were seen to go
+//! wrong, named after what a user would see. Each repeats the experiment that showed the fault, on every server that shows
+//! it. `make lanes` runs these alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "a test that can't go on has failed; not every test uses all of the bed"
+)]
+
+#[path = "../bed/mod.rs"]
+mod bed;
+
+mod relay;
+mod track;
+
+mod exec;
+mod fence;
+mod incarnation;
+mod late;
+mod lent_again;
+mod lost;
+mod withdrawn;
