@@ -37,6 +37,7 @@ pub(crate) const DATABASE: Section = Section {
         "max_half_open",
         "max_half_open_per_address",
         "ipv6_prefix",
+        "lanes",
         "tls",
         "certificate_users",
         "limits",
@@ -50,6 +51,17 @@ pub(crate) const ACL: Section = Section {
     path: "[database.acl]",
     keys: &["aclfile", "allow_nopass"],
 };
+
+/// Over which connections the commands of a database's clients travel to its backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lanes {
+    /// Those of many clients over few connections; what holds on to a connection, such as a transaction, over one of its own.
+    Shared,
+    /// Those of each client over a connection of its own.
+    Own,
+}
+
+pub(crate) const LANES: [(&str, Lanes); 2] = [("shared", Lanes::Shared), ("own", Lanes::Own)];
 
 /// `[[database]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +78,8 @@ pub struct Database {
     pub admission: Admission,
     /// How many may connect.
     pub connections: SlotLimits,
+    /// Over which connections its clients' commands travel to the backend.
+    pub lanes: Lanes,
     /// TLS; there is one exactly where [`Self::listen`] has an address.
     pub tls: Option<Tls>,
     /// The certificates that prove whichever user a template yields.
@@ -110,6 +124,7 @@ impl Database {
         let listeners = Listeners::parse(&table);
         let admission = Admission::parse(&table);
         let connections = connections(&table);
+        let lanes = table.or("lanes", Lanes::Shared, |value| value.word(&LANES));
         let tls = table.option("tls", Tls::parse);
         let limits = table.or("limits", Limits::default(), Limits::parse);
         let backend = table.need("backend", "[database.backend] with a `url`");
@@ -127,6 +142,7 @@ impl Database {
             plaintext_listen: listeners.plaintext,
             admission: admission?,
             connections: connections?,
+            lanes: lanes?,
             tls: tls?,
             certificate_users: users.templates,
             limits: limits?,

@@ -38,7 +38,7 @@ pub use admission::Admission;
 pub use backend::{Backend, BackendTls};
 pub use backend_url::BackendAddress;
 pub use cidr_list::cidr_list;
-pub use database::{Acl, Database};
+pub use database::{Acl, Database, Lanes};
 pub use fault::Fault;
 pub use limits::{CONNECTIONS, Limits};
 pub use name::{Name, UserName};

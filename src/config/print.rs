@@ -5,6 +5,7 @@
 use std::fmt::{Display, Write};
 
 use super::certificate_name::FIELDS;
+use super::database::LANES;
 use super::server::{FORMATS, LEVELS};
 use super::tls::{CLIENT_CERTIFICATES, VERSIONS};
 use super::units::duration_text;
@@ -127,6 +128,7 @@ fn print_database(out: &mut Printer, database: &Database) {
         plaintext_listen,
         admission,
         connections,
+        lanes,
         tls,
         certificate_users,
         limits,
@@ -153,6 +155,7 @@ fn print_database(out: &mut Printer, database: &Database) {
     );
     print_admission(out, admission);
     print_connections(out, connections);
+    out.key("lanes", word(&LANES, *lanes));
     if let Some(tls) = tls {
         print_tls(out, tls);
     }

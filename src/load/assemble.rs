@@ -121,6 +121,7 @@ impl Files {
             certificate_users: database.certificate_mappings(),
             policy: Arc::new(policy),
             backend: Arc::new(backend),
+            lanes: database.lanes,
             limits: limits(database),
             expiries,
         }))

@@ -22,6 +22,7 @@ backend.request_timeout = "1s"
 [[database]]
 name = "b"
 plaintext_listen = "127.0.0.1:6380"
+lanes = "own"
 private_only = true
 backend.password = { env = "C" }
 backend.url = "redis://i"

@@ -32,6 +32,16 @@ const CASES: &[Case] = &[
         &["6:16: `private_only` is a string, expected `true` or `false`"],
     ),
     (
+        "allow = [",
+        "lanes = \"private\"\nallow = [",
+        &["6:9: `lanes` has an unknown value, expected one of `shared`, `own`"],
+    ),
+    (
+        "allow = [",
+        "lanes = true\nallow = [",
+        &["6:9: `lanes` is a boolean, expected one of `shared`, `own`"],
+    ),
+    (
         r#""10.0.0.0/8""#,
         "\"10.1.2.3/8\", 7, \"hunter2\"",
         &[

@@ -16,6 +16,20 @@ fn what_is_printed_can_be_read_again_and_means_the_same() {
 }
 
 #[test]
+fn the_lanes_are_those_that_were_asked_for() {
+    let lanes = |text: &str| parse(text).unwrap().databases[0].lanes;
+    for (line, expected) in [
+        ("", Lanes::Shared),
+        ("lanes = \"shared\"", Lanes::Shared),
+        ("lanes = \"own\"", Lanes::Own),
+    ] {
+        let text = minimal_but("allow = [", &format!("{line}\nallow = ["));
+        assert_eq!(lanes(&text), expected, "{line}");
+        assert_eq!(lanes(&parse(&text).unwrap().to_toml()), expected, "{line}");
+    }
+}
+
+#[test]
 fn what_is_printed_hides_hashes() {
     let config = parse(REFERENCE).unwrap();
     for shown in [config.to_toml(), config.in_words()] {

@@ -100,6 +100,7 @@ fn the_reference_file_shows_the_defaults() {
     let database = &config.databases[0];
     assert_eq!(database.connections, CONNECTIONS);
     assert_eq!(database.limits, Limits::default());
+    assert_eq!(database.lanes, Lanes::Shared);
     assert!(!database.acl.allow_nopass);
     assert_eq!(
         database.admission.private_only,
@@ -111,6 +112,7 @@ fn the_reference_file_shows_the_defaults() {
         database.tls.as_ref().unwrap(),
         minimal.tls.as_ref().unwrap(),
     );
+    assert_eq!(database.lanes, minimal.lanes);
     assert_eq!(shown.min_version, default.min_version);
     assert_eq!(shown.handshake_timeout, default.handshake_timeout);
     assert_eq!(shown.crl_grace, default.crl_grace);
