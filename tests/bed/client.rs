@@ -158,6 +158,15 @@ impl Client {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The alert with which the server ends; `None` if it just ends.
+    pub fn alert(&mut self) -> Option<rustls::AlertDescription> {
+        let error = self.stream.read_to_end(&mut Vec::new()).err()?;
+        match error.get_ref()?.downcast_ref() {
+            Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+            _ => None,
+        }
+    }
+
     /// Whether nothing comes for a while.
     pub fn is_silent(&mut self, pause: Duration) -> bool {
         if !self.rest.is_empty() {
