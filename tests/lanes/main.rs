@@ -15,4 +15,9 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod fairness;
+mod flow;
+mod house;
+mod lent;
 mod track;
+mod values;
