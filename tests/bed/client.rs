@@ -216,6 +216,19 @@ impl Client {
     }
 }
 
+/// What comes from the server, frame or not.
+impl Read for Client {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.is_empty() {
+            return self.stream.read(buffer);
+        }
+        let count = self.rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Ok(count)
+    }
+}
+
 /// A client's TLS configuration that trusts the development CA; `versions` empty means all.
 pub fn config(
     identity: Identity<'_>,

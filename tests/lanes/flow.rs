@@ -1,5 +1,8 @@
 //! Clients that write before they read, and clients that read slowly: what is held for them, and that the others don't notice.
 
+use std::io::Read;
+use std::time::{Duration, Instant};
+
 use redwall::resp::OwnedRequest;
 
 use crate::bed::{Backend, Client, Redwall, Server, wait_until};
@@ -136,4 +139,42 @@ fn one_who_reads_a_large_value_slowly_gets_it_and_those_beside_and_behind_it_go_
             lanes(&backend, SHARED).len() <= 2
         });
     }
+}
+
+/// Reads so many bytes, one MiB each eighth of a second.
+fn read_slowly(client: &mut Client, len: usize) {
+    let mut block = vec![0; len.min(MIB)];
+    let start = Instant::now();
+    for number in 1..=len / block.len() {
+        client.read_exact(&mut block).unwrap();
+        let due = Duration::from_secs(1) * number as u32 / 8;
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+    }
+}
+
+#[test]
+fn one_who_reads_64_mib_in_eight_seconds_is_neither_cut_off_nor_felt() {
+    const LEN: usize = 64 * MIB;
+    let backend = Backend::start();
+    backend.admin(&["SET", "app:big", &"v".repeat(LEN)]);
+    let redwall = shared(&backend.url()).start();
+    let mut others: Vec<Client> = (0..4)
+        .map(|_| Client::login(redwall.address, "app", "app"))
+        .collect();
+    let mut slow = Client::login(redwall.address, "app", "app");
+    slow.send(&["GET", "app:big"]);
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| read_slowly(&mut slow, LEN));
+        while !slow.is_finished() {
+            let start = Instant::now();
+            for other in &mut others {
+                assert_eq!(other.ask(&["STRLEN", "app:big"]), format!(":{LEN}\r\n"));
+            }
+            assert!(start.elapsed() < Duration::from_secs(2), "they wait for it");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    slow.read_exact(&mut [0; "$67108864\r\n\r\n".len()])
+        .unwrap();
+    assert_eq!(slow.ask(&["EXISTS", "app:big"]), ":1\r\n");
 }
