@@ -110,6 +110,7 @@ fn one_who_reads_a_large_value_slowly_gets_it_and_those_beside_and_behind_it_go_
         // Beside it: they go elsewhere, and it costs no memory.
         let redwall = shared(&backend.url()).start();
         let mut clients = one_that_does_not_read(&backend, &redwall, Behind::Nobody);
+        assert_eq!(clients[0].socket().peek(&mut [0]).unwrap(), 1);
         for _ in 0..50 {
             for client in &mut clients[1..] {
                 assert_eq!(client.ask(&["GET", "app:k"]), "$1\r\n1\r\n", "{server:?}");

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use redwall::resp::OwnedRequest;
 
-use crate::bed::{Backend, Client, Direct, Gauge, Server, passwords, wait_until};
-use crate::track::{SHARED, lanes, shared};
+use crate::bed::{Backend, Client, Direct, Gauge, Redwall, Server, passwords, wait_until};
+use crate::track::{SHARED, Seen, lanes, shared};
 
 const MIB: usize = 1 << 20;
 
@@ -124,13 +124,19 @@ fn a_command_whose_end_may_forbid_it_goes_to_the_backend_whole_or_not_at_all() {
     }
 }
 
-/// Whether a server closes a connection of the test's own that asks for so many replies of 100 KB before it reads.
-fn is_closed_directly(backend: &Backend, replies: usize) -> bool {
+/// Below what has a connection for itself.
+const VALUE: usize = 800_000;
+
+/// Its reply in all.
+const REPLY: usize = VALUE + "$800000\r\n\r\n".len();
+
+/// Whether a server closes a connection of the test's own that asks for forty such replies before it reads one.
+fn is_closed_directly(backend: &Backend) -> bool {
     let direct = backend.direct("admin", 2);
-    let gets = request(&["GET", "app:k"]).repeat(replies);
+    let gets = request(&["GET", "app:k"]).repeat(40);
     direct.stream().write_all(&gets).unwrap();
     backend.admin(&["PING"]);
-    let mut rest = replies * (VALUE + "$100000\r\n\r\n".len());
+    let mut rest = 40 * REPLY;
     let mut buffer = vec![0; MIB];
     while rest > 0 {
         match direct.stream().read(&mut buffer) {
@@ -141,42 +147,59 @@ fn is_closed_directly(backend: &Backend, replies: usize) -> bool {
     false
 }
 
-const VALUE: usize = 100_000;
+/// One fetches so many of them in a pipeline, which reaches the server in one piece, while others ask for little.
+fn fetch_beside(others: &mut [Client], backend: &Backend, redwall: &Redwall, gets: usize) {
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask_bytes(&["GET", "app:k"]).len(), REPLY);
+    let forwarded = "redwall_commands_total{command=\"get\",verdict=\"allowed\"}";
+    let before = redwall.metric(forwarded);
+    backend.freeze();
+    client.send_raw(&request(&["GET", "app:k"]).repeat(gets));
+    redwall.wait_for_metric(forwarded, before + 1.0);
+    backend.thaw();
+    for _ in 0..gets {
+        for other in &mut *others {
+            other.send(&["STRLEN", "app:k"]);
+        }
+        assert_eq!(client.frame().len(), REPLY);
+        for other in &mut *others {
+            assert_eq!(other.text(), ":800000\r\n");
+        }
+    }
+    // What is larger than the server takes ends its own connection, and nobody else's.
+    let _ = client.try_send(&["SET", "app:large", &"v".repeat(MIB + MIB / 2)]);
+    client.until_closed_or_frame();
+}
 
 #[test]
-fn one_who_fetches_hundreds_of_values_in_a_pipeline_costs_nobody_the_connection_that_all_share() {
+fn one_who_fetches_many_values_in_a_pipeline_costs_nobody_the_connection_that_all_share() {
     for server in Server::ALL {
-        for limit in [
-            "client-output-buffer-limit normal 16mb 0 0",
-            "maxmemory-clients 4mb",
+        for (limit, gets) in [
+            (["client-output-buffer-limit", "normal 16mb 0 0"], 40),
+            (["maxmemory-clients", "3mb"], 10),
         ] {
-            let backend = Backend::start_as(server, &[limit, "proto-max-bulk-len 1mb"]);
-            let value = "v".repeat(VALUE);
-            backend.admin(&["SET", "app:k", &value]);
-            assert!(is_closed_directly(&backend, 400), "{server:?}: {limit}");
+            let backend = Backend::start_as(server, &["proto-max-bulk-len 1mb"]);
+            backend.admin(&["SET", "app:k", &"v".repeat(VALUE)]);
+            backend.admin(&["CONFIG", "SET", limit[0], limit[1]]);
+            // Valkey 9.1 writes while it works, sometimes fast enough for its limit of output.
+            let is_sure = server != Server::Valkey91 || limit[0] == "maxmemory-clients";
+            assert!(
+                is_closed_directly(&backend) || !is_sure,
+                "{server:?}: {limit:?}"
+            );
             let redwall = shared(&backend.url()).start();
             let mut others: Vec<Client> = (0..3)
                 .map(|_| Client::login(redwall.address, "app", "app"))
                 .collect();
-            let mut client = Client::login(redwall.address, "app", "app");
-            client.send_raw(&request(&["GET", "app:k"]).repeat(200));
-            for _ in 0..200 {
-                for other in &mut others {
-                    other.send(&["STRLEN", "app:k"]);
-                }
-                assert_eq!(client.frame().len(), VALUE + 11);
-                for other in &mut others {
-                    assert_eq!(other.text(), ":100000\r\n");
-                }
-            }
-            for lane in lanes(&backend, SHARED) {
-                assert!(lane.field("flags").contains('e'), "{server:?}: {lane:?}");
-            }
-            // Larger than the server takes: its own connection ends, nobody else's.
-            client.send(&["SET", "app:large", &"v".repeat(MIB + MIB / 2)]);
-            client.until_closed_or_frame();
             for other in &mut others {
-                assert_eq!(other.ask(&["STRLEN", "app:k"]), ":100000\r\n");
+                assert_eq!(other.ask(&["STRLEN", "app:k"]), ":800000\r\n");
+            }
+            let lanes = lanes(&backend, SHARED);
+            let is_kept = |lane: &Seen| lane.field("flags").contains('e');
+            assert!(!lanes.is_empty() && lanes.iter().all(is_kept), "{lanes:?}");
+            fetch_beside(&mut others, &backend, &redwall, gets);
+            for other in &mut others {
+                assert_eq!(other.ask(&["STRLEN", "app:k"]), ":800000\r\n");
             }
         }
     }
