@@ -54,39 +54,51 @@ const LENT: [&[&str]; 9] = [
     &["FUNCTION", "LIST"],
 ];
 
-/// One that nobody else's commands may follow or accompany: what `other` asks meanwhile is answered as ever.
-fn assert_undisturbed(other: &mut Client, mark: &str, by: &[&str]) {
-    let block = [
-        request(&["ECHO", mark]).repeat(3),
-        request(&["MULTI"]),
-        request(&["ECHO", mark]),
-        request(&["EXEC"]),
-    ];
-    other.send_raw(&block.concat());
-    let echo = format!("${}\r\n{mark}\r\n", mark.len());
-    let in_transaction = format!("*1\r\n{echo}");
-    for wanted in [
-        &echo,
-        &echo,
-        &echo,
-        "+OK\r\n",
-        "+QUEUED\r\n",
-        &in_transaction,
-    ] {
-        assert_eq!(other.text(), *wanted, "beside {by:?}");
+/// A question whose answer is known by the number of the client alone: so many members, none of which is in the set.
+fn question(number: usize) -> (Vec<u8>, String) {
+    let mut words = vec!["SMISMEMBER".to_owned(), format!("app:{number}")];
+    words.extend(vec!["member".to_owned(); number + 1]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let answer = format!("*{}\r\n{}", number + 1, ":0\r\n".repeat(number + 1));
+    (request(&words), answer)
+}
+
+/// What others ask meanwhile, some of them in transactions, is answered as ever.
+fn assert_undisturbed(others: &mut [Client], by: &[&str]) {
+    for (number, other) in others.iter_mut().enumerate() {
+        let (question, _) = question(number);
+        match number % 2 {
+            0 => other.send_raw(&question.repeat(3)),
+            _ => {
+                let transaction = [request(&["MULTI"]), question, request(&["EXEC"])];
+                other.send_raw(&transaction.concat());
+            }
+        }
+    }
+    for (number, other) in others.iter_mut().enumerate() {
+        let (_, answer) = question(number);
+        let wanted = match number % 2 {
+            0 => [answer.clone(), answer.clone(), answer],
+            _ => [
+                "+OK\r\n".into(),
+                "+QUEUED\r\n".into(),
+                format!("*1\r\n{answer}"),
+            ],
+        };
+        for wanted in wanted {
+            assert_eq!(other.text(), wanted, "beside {by:?}");
+        }
     }
 }
 
 /// Whether the connection carried one of [`LENT`], and commands of the others.
 fn carried(pipe: &Pipe) -> (bool, bool) {
-    let lent = |name: &str| LENT.iter().any(|words| words[0] == name);
+    let lent = |name: &String| LENT.iter().any(|words| words[0] == name);
     let of_others = |word: &String| word.starts_with("app:");
     let requests = &pipe.requests;
     (
         requests.iter().any(|it| lent(&it.words[0])),
-        requests
-            .iter()
-            .any(|it| it.words.last().is_some_and(of_others)),
+        requests.iter().any(|it| it.words.iter().any(of_others)),
     )
 }
 
@@ -97,15 +109,13 @@ fn commands_that_act_on_their_connection_or_answer_as_they_like_touch_nobody_els
         let backend = Backend::start_as(server, &[]);
         let gauge = Gauge::before(backend.socket());
         let redwall = shared(&gauge.url()).start();
-        let mut others: Vec<Client> = (0..3)
+        let mut others: Vec<Client> = (0..8)
             .map(|_| Client::login(redwall.address, "app", "app"))
             .collect();
         for words in LENT {
             let mut client = Client::login(redwall.address, "root", "root");
             client.send_raw(&[request(words), request(&["GET", "mine"])].concat());
-            for (number, other) in others.iter_mut().enumerate() {
-                assert_undisturbed(other, &format!("app:{number}"), words);
-            }
+            assert_undisturbed(&mut others, words);
             client.until_closed_or_frame();
         }
         let pipes = gauge.pipes().clone();
@@ -116,15 +126,11 @@ fn commands_that_act_on_their_connection_or_answer_as_they_like_touch_nobody_els
         );
 
         let mut client = Client::login(redwall.address, "root", "root");
+        let (question, answer) = question(3);
         for words in &forgeries {
-            client.send(words);
-            client.send(&["ECHO", "behind it"]);
+            client.send_raw(&[&request(words), &question].map(Vec::as_slice).concat());
             client.frame();
-            assert_eq!(
-                client.text(),
-                "$9\r\nbehind it\r\n",
-                "{server:?}: {words:?}"
-            );
+            assert_eq!(client.text(), answer, "{server:?}: behind {words:?}");
         }
     }
 }
