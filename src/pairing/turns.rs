@@ -33,6 +33,8 @@ pub enum ReplyEffect {
     Protocol(Protocol),
     /// The reply comes in as many frames as channels were named.
     Confirmations,
+    /// The connection knows of all that its client has written, unless this is an error.
+    WritesKnown,
     /// An error here means that session and backend no longer agree on the connection's state.
     MustSucceed,
 }

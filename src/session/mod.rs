@@ -2,12 +2,14 @@
 //!
 //! Pure: requests and replies go in, actions and bytes come out. It decides what happens to a request, never how bytes travel.
 
+mod acknowledged;
 mod action;
 mod client_command;
 mod exec;
 mod hello;
 mod login;
 mod own_answer;
+mod placement;
 mod reply;
 mod request;
 mod strict;
@@ -17,7 +19,9 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
+pub use acknowledged::Before;
 pub use action::{Action, Around, Denied, Forward, Handled, Internal, LoginOutcome, Wire};
+pub use placement::{BULKY, Class, LARGE, Placement, Trace};
 pub use reply::{PairingFault, Route};
 
 use std::sync::Arc;
@@ -27,6 +31,7 @@ use crate::acl::{self, NoPass, Policy, Principal, Verdict};
 use crate::command;
 use crate::pairing::Turns;
 use crate::resp::{Limits, OwnedRequest, Protocol, encode};
+use acknowledged::Written;
 use subscriptions::Subscriptions;
 use transaction::Transaction;
 
@@ -64,6 +69,7 @@ pub struct Session {
     transaction: Transaction,
     subscriptions: Subscriptions,
     turns: Turns,
+    written: Written,
 }
 
 impl Session {
@@ -82,6 +88,7 @@ impl Session {
             transaction: Transaction::None,
             subscriptions: Subscriptions::default(),
             turns: Turns::default(),
+            written: Written::default(),
         }
     }
 
@@ -126,6 +133,11 @@ impl Session {
     /// Whether the backend may take as long as it likes for a reply, as BLPOP lets it.
     pub fn is_blocked(&self) -> bool {
         self.turns.is_blocked()
+    }
+
+    /// Whether the backend owes a reply.
+    pub fn has_outstanding(&self) -> bool {
+        self.turns.awaited() > 0
     }
 
     /// Replies that the backend owes, and bytes of answers that wait behind them.

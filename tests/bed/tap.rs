@@ -59,7 +59,18 @@ fn pass(mut from: UnixStream, mut to: UnixStream, record: Option<&Mutex<Vec<u8>>
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
-/// Takes out the login of each connection and the probe's PINGs, which are Redwall's own.
+/// What Redwall asks for itself: who the backend is, not to be closed, and for echoes.
+fn is_redwalls_own(words: &[&[u8]]) -> bool {
+    let own: [&[&[u8]]; 3] = [
+        &[b"INFO", b"server"],
+        &[b"CLIENT", b"NO-EVICT", b"ON"],
+        &[b"ROLE"],
+    ];
+    let is_fence = words[0] == b"ECHO" && words.len() == 2 && words[1].get(32) == Some(&b':');
+    own.contains(&words) || is_fence
+}
+
+/// Takes out the login of each connection and what else is Redwall's own.
 fn without_own_words(heard: &[u8]) -> Vec<u8> {
     use redwall::resp::{Limits, RequestScanner, Scan};
     let mut rest = heard;
@@ -71,7 +82,7 @@ fn without_own_words(heard: &[u8]) -> Vec<u8> {
         // A client's own HELLO is never passed on; this is how Redwall changes the protocol of a connection.
         let is_login =
             words[0] == b"HELLO" && (words.len() == 2 || words.contains(&b"SETNAME".as_slice()));
-        if !is_login && words != [b"PING"] {
+        if !is_login && !is_redwalls_own(&words) {
             kept.extend_from_slice(&rest[..len]);
         }
         rest = &rest[len..];

@@ -208,6 +208,7 @@ fn limit_descriptors(redwall: &Redwall, soft: u64) {
 fn a_flood_takes_no_descriptor_that_a_client_inside_needs_and_running_out_is_a_rest_not_a_spin() {
     let backend = Backend::start();
     let mut config = with_plaintext(&backend);
+    config.database.push_str("\nlanes = \"own\"");
     config.server = "max_clients = 5000".to_owned();
     let redwall = start_by(with_few_descriptors(), &config.text());
     let address = redwall.listens("plaintext").unwrap();

@@ -145,7 +145,10 @@ fn mock(folder: &TempDir, answer: &'static [u8]) -> String {
                         _ if request.windows(5).any(|window| window == b"HELLO") => {
                             b"*8\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
                         }
-                        b"*1\r\n$4\r\nPING\r\n" => b"+PONG\r\n",
+                        b"*1\r\n$4\r\nROLE\r\n" => b"*1\r\n$6\r\nmaster\r\n",
+                        b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n" => b"$8\r\nrun_id:a\r\n",
+                        _ if request.ends_with(b"NO-EVICT\r\n$2\r\nON\r\n") => b"+OK\r\n",
+                        _ if request.windows(4).any(|window| window == b"ECHO") => b"",
                         _ => answer,
                     };
                     if stream.write_all(reply).is_err() {

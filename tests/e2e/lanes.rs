@@ -26,6 +26,7 @@ fn hundreds_of_clients_that_come_and_go_leave_no_port_of_a_tls_backend_in_time_w
     let _backend = Backend::start_as(Server::Redis70, &lines);
     let mut config = Config::new(&format!("rediss://127.0.0.1:{port}"));
     config.backend_more = format!("server_name = \"localhost\"\nca = {:?}\n", ca.file());
+    config.database = "lanes = \"own\"".to_owned();
     assert_that_no_port_waits(&config.start(), port, 200);
 }
 
@@ -37,6 +38,11 @@ fn a_write_that_is_on_its_way_is_carried_out_though_its_client_has_died_and_its_
     let redwall = config.start();
     let mut client = Client::login(redwall.address, "app", "app");
     assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+    // A request of its size, so that its way is there before the backend freezes.
+    assert_eq!(
+        client.ask(&["SET", "app:l", &"v".repeat(100_000)]),
+        "+OK\r\n"
+    );
     backend.freeze();
     let value = "v".repeat(800_000);
     client.send(&["SET", "app:k", &value]);

@@ -1,0 +1,87 @@
+//! WAIT and WAITAOF ask whether the writes of their own connection have reached replicas or the disk. A client that shares connections
+//! has written on others, of which a server knows nothing when it answers: it would say that all is well.
+//!
+//! So the connection first does something that goes to replicas after everything before it and changes nothing: SWAPDB 0 0.
+
+use super::Session;
+use super::action::{Forward, Internal};
+use crate::command::flags;
+use crate::pairing::ReplyEffect;
+
+/// SWAPDB 0 0 on the wire.
+const FENCE: &[u8] = b"*3\r\n$6\r\nSWAPDB\r\n$1\r\n0\r\n$1\r\n0\r\n";
+
+const UNPROVEN: &str = "ERR the backend did not let Redwall make sure that WAIT counts the writes of this client: its service user needs +swapdb";
+
+const IN_TRANSACTION: &str =
+    "ERR this command is not available in a transaction of a client that shares connections";
+
+/// What is known of a client's writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All that it has written, its connection knows of.
+    #[default]
+    Known,
+    /// It may have written on another connection.
+    Elsewhere,
+    /// Its connection is being told.
+    Asked,
+    /// It could not be told.
+    Unproven,
+}
+
+/// What must happen before a request is forwarded on the client's own connection.
+#[derive(Debug)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// This, and the request is offered again.
+    Tell(Internal),
+    /// A reply has to come first.
+    Wait,
+    /// It can't be forwarded; the client gets this text.
+    Refused(&'static str),
+}
+
+impl Session {
+    /// A request goes to a connection that may not be the one on which the client asks for its writes later.
+    pub fn may_write(&mut self, forward: &Forward<'_>) {
+        if !forward
+            .permit()
+            .call()
+            .spec
+            .flags
+            .has(flags::bits::READONLY)
+        {
+            self.written = Written::Elsewhere;
+        }
+    }
+
+    /// What must happen before `forward` can go to the client's own connection.
+    pub fn before(&mut self, forward: &Forward<'_>) -> Before {
+        if !asks_for_writes(forward.permit().call().spec.name) {
+            return Before::Nothing;
+        }
+        match self.written {
+            Written::Known => Before::Nothing,
+            Written::Asked => Before::Wait,
+            Written::Elsewhere if self.transaction.is_queuing() => Before::Refused(IN_TRANSACTION),
+            Written::Elsewhere => {
+                self.written = Written::Asked;
+                Before::Tell(Internal {
+                    bytes: FENCE,
+                    answer: Vec::new(),
+                    effect: ReplyEffect::WritesKnown,
+                })
+            }
+            Written::Unproven => {
+                self.written = Written::Elsewhere;
+                Before::Refused(UNPROVEN)
+            }
+        }
+    }
+}
+
+fn asks_for_writes(name: &str) -> bool {
+    matches!(name, "wait" | "waitaof")
+}
