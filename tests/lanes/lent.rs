@@ -4,7 +4,7 @@ use redwall::command::{Gate, LaneNeed, classify, lane_need, rows};
 use redwall::resp::OwnedRequest;
 
 use crate::bed::{Backend, Client, Gauge, Pipe, Server, wait_until};
-use crate::track::shared;
+use crate::track::{OWN, lanes, shared};
 
 fn request(words: &[&str]) -> Vec<u8> {
     OwnedRequest::new(words).as_request().bytes().to_vec()
@@ -170,31 +170,41 @@ fn an_element_stays_when_the_client_that_waits_for_it_dies_with_more_on_its_way(
     }
 }
 
+/// One waits for a new entry in the database `number`, on a connection that stood ready before it did.
+fn wait_for_entry(clients: &mut [Client; 2], number: &str, backend: &Backend, gauge: &Gauge) {
+    let [client, other] = clients;
+    wait_until("a connection stands ready", || {
+        let lanes = lanes(backend, OWN);
+        lanes.iter().any(|lane| lane.field("db") == number)
+    });
+    let made = gauge.pipes().len();
+    client.send(&["XREAD", "BLOCK", "0", "STREAMS", "app:s", "$"]);
+    wait_for_blocked(backend, 1);
+    let waits = |pipe: &Pipe| pipe.count("XREAD") > 0;
+    let late = gauge.pipes().iter().skip(made).any(waits);
+    assert!(!late, "a connection was made for that");
+    let added = other.ask(&["XADD", "app:s", "*", "f", "v"]);
+    assert!(added.starts_with('$'), "{added}");
+    assert!(client.text().contains("app:s"));
+}
+
 #[test]
 fn one_who_waits_for_new_entries_misses_none_because_a_connection_had_to_be_made_first() {
     for server in Server::ALL {
         let backend = Backend::start_as(server, &[]);
         let gauge = Gauge::before(backend.socket());
         let redwall = shared(&gauge.url()).start();
-        let mut client = Client::login(redwall.address, "app", "app");
-        let mut other = Client::login(redwall.address, "app", "app");
-        for round in 0..10 {
-            assert_eq!(client.ask(&["XLEN", "app:s"]), format!(":{round}\r\n"));
-            let made = gauge.pipes().len();
-            client.send(&["XREAD", "BLOCK", "0", "STREAMS", "app:s", "$"]);
-            wait_for_blocked(&backend, 1);
-            let waits = |pipe: &Pipe| pipe.count("XREAD") > 0;
-            let places = gauge.pipes().iter().map(waits).collect::<Vec<_>>();
-            assert!(
-                places[..made].contains(&true) && !places[made..].contains(&true),
-                "{server:?}: it was made for that"
-            );
-            assert!(
-                other
-                    .ask(&["XADD", "app:s", "*", "f", "v"])
-                    .starts_with('$')
-            );
-            assert!(client.text().contains("app:s"));
+        for number in ["0", "1"] {
+            let mut clients = [(); 2].map(|()| Client::login(redwall.address, "app", "app"));
+            for client in &mut clients {
+                assert_eq!(client.ask(&["SELECT", number]), "+OK\r\n");
+            }
+            for round in 0..3 {
+                let len = clients[0].ask(&["XLEN", "app:s"]);
+                assert_eq!(len, format!(":{round}\r\n"));
+                wait_for_entry(&mut clients, number, &backend, &gauge);
+            }
         }
+        assert_eq!(gauge.count("XREAD", |_| true), 6, "{server:?}");
     }
 }
