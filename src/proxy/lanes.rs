@@ -11,7 +11,7 @@ use super::shared_lane::{Key, SharedLane};
 use super::worker::Worker;
 use crate::snapshot::Database;
 
-/// Lanes of one kind, at most: beyond it clients wait behind those that don't keep up.
+/// Lanes of one kind that take requests, at most: when none of them moves, clients go to lanes of their own.
 const MOST_OF_A_KIND: usize = 8;
 
 /// A lane that nobody has used for so long is closed.
@@ -26,14 +26,14 @@ pub(super) struct SharedLanes {
 }
 
 impl SharedLanes {
-    /// The lane that a client without outstanding replies should use.
+    /// The lane that a client without outstanding replies should use; `None` if none moves and there can't be another.
     pub(super) fn join(
         &self,
         worker: &Rc<Worker>,
         key: Key,
         database: &Arc<Database>,
         now: Instant,
-    ) -> Rc<SharedLane> {
+    ) -> Option<Rc<SharedLane>> {
         let incarnation = worker.door.backend(key.database).incarnation();
         let mut by_key = self.by_key.borrow_mut();
         let lanes = by_key.entry(key).or_default();
@@ -46,19 +46,14 @@ impl SharedLanes {
             current && !lane.is_over(now)
         });
         if let Some(lane) = lanes.iter().find(|lane| lane.is_joinable(now, incarnation)) {
-            return Rc::clone(lane);
+            return Some(Rc::clone(lane));
         }
-        if lanes.len() >= MOST_OF_A_KIND
-            && let Some(lane) = lanes
-                .iter()
-                .filter(|lane| lane.is_open())
-                .min_by_key(|lane| lane.owed())
-        {
-            return Rc::clone(lane);
+        if lanes.iter().filter(|lane| lane.is_open()).count() >= MOST_OF_A_KIND {
+            return None;
         }
         let lane = SharedLane::begin(worker, key, database);
         lanes.push(Rc::clone(&lane));
-        lane
+        Some(lane)
     }
 
     /// What is to be done about all lanes from time to time.

@@ -236,7 +236,7 @@ impl Way {
                     Leaves::Waits => Found::Wait,
                     Leaves::Now => {
                         self.leave_own_lane(session, site);
-                        self.on_shared(class, pending, session, site)
+                        self.on_shared(class, pending, session, site, context)
                     }
                 }
             }
@@ -247,7 +247,7 @@ impl Way {
                 self.on_own(Trace::None, session, site, context)
             }
             (Placement::Shared(class), Place::Nowhere | Place::Shared(_)) => {
-                self.on_shared(class, pending, session, site)
+                self.on_shared(class, pending, session, site, context)
             }
         }
     }
@@ -342,6 +342,7 @@ impl Way {
         pending: Pending,
         session: &Session,
         site: Site<'_>,
+        context: &mut Context<'_>,
     ) -> Found {
         let now = site.now;
         let outstanding = session.has_outstanding();
@@ -373,7 +374,10 @@ impl Way {
             _ if outstanding => return Found::Wait,
             Some(_) | None => {
                 let lanes = &site.worker.lanes;
-                lanes.join(site.worker, key, site.database, now)
+                match lanes.join(site.worker, key, site.database, now) {
+                    Some(lane) => lane,
+                    None => return self.on_own(Trace::None, session, site, context),
+                }
             }
         };
         let readiness = lane.readiness(&self.waker);
@@ -395,9 +399,21 @@ impl Way {
         }
         let key = key(session, site, Class::Small, number);
         let lanes = &site.worker.lanes;
-        let lane = lanes.join(site.worker, key, site.database, site.now);
+        let Some(lane) = lanes.join(site.worker, key, site.database, site.now) else {
+            // There are connections with this number, though none moves.
+            return Found::Selected(number);
+        };
         match lane.readiness(&self.waker) {
-            Readiness::Open => Found::Selected(number),
+            Readiness::Open => {
+                let kind = Kind {
+                    number,
+                    ..kind(session, site)
+                };
+                site.worker
+                    .spares
+                    .want(site.worker, kind, site.database, site.now);
+                Found::Selected(number)
+            }
             Readiness::Pending => Found::Wait,
             Readiness::Unavailable(text) => {
                 if text == OUT_OF_RANGE {

@@ -9,7 +9,12 @@ use super::upload::Upload;
 use crate::command::CommandId;
 use crate::resp::{Limits, Scan};
 use crate::session::{Action, Around, Denied, Handled, LoginOutcome};
+use crate::snapshot::Lanes;
 use crate::telemetry::{CloseReason, VerdictLabel};
+
+/// Requests of one client that are under way on its own lane, at most, where others share: a server takes so many bytes of each
+/// connection's requests at a time, so whoever pipelines slow ones without a bound would have everybody wait for all of them.
+const MOST_ON_OWN_LANE: usize = 16;
 
 /// A request that announces more bytes than this is streamed if it can be.
 const STREAM_FROM: u64 = 1024 * 1024;
@@ -87,6 +92,9 @@ impl Connection {
         let most = self.database.limits.max_in_flight;
         match &self.way.place {
             Place::Shared(_) => most.min(self.way.stay.window()),
+            Place::Nowhere | Place::Own if self.way.lanes == Lanes::Shared => {
+                most.min(MOST_ON_OWN_LANE)
+            }
             Place::Nowhere | Place::Own => most,
         }
     }

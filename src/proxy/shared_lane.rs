@@ -100,6 +100,8 @@ pub(super) struct SharedLane {
     waiting: RefCell<Vec<Waker>>,
     /// Since when a slow reader has held up those behind it.
     held_up: Cell<Option<Instant>>,
+    /// That reader.
+    slow: RefCell<Option<Member>>,
     /// Which process the backend was when it was connected.
     incarnation: Cell<u64>,
 }
@@ -118,6 +120,7 @@ impl SharedLane {
             woken: Cell::new(false),
             waiting: RefCell::default(),
             held_up: Cell::new(None),
+            slow: RefCell::new(None),
             incarnation: Cell::new(0),
         });
         drop(tokio::task::spawn_local(drive(
@@ -148,14 +151,6 @@ impl SharedLane {
     /// Whether it has ended in a way that concerns everybody who was on it.
     pub(super) fn is_poisoned(&self) -> bool {
         self.poisoned.get()
-    }
-
-    /// Replies that are owed on it.
-    pub(super) fn owed(&self) -> usize {
-        match &*self.state.borrow() {
-            State::Open(open) => open.owed(),
-            State::Connecting | State::Failed { .. } | State::Ended => 0,
-        }
     }
 
     /// Whether a request can be appended now; if it can later, `waker` is woken then.
@@ -266,8 +261,12 @@ impl SharedLane {
         let slow = member
             .connection()
             .is_some_and(|connection| connection.borrow_mut().holds_up_its_lane());
-        if !slow {
+        // Who is slow isn't waited for again each time when it has taken a little.
+        if self.slow.borrow().as_ref() != Some(member) {
             self.held_up.set(None);
+            self.slow.replace(slow.then(|| member.clone()));
+        }
+        if !slow {
             return true;
         }
         let waits = |other: &Member| other != member && !other.is_gone();

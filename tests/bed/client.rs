@@ -164,6 +164,15 @@ impl Client {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The alert with which the server ends; `None` if it just ends.
+    pub fn alert(&mut self) -> Option<rustls::AlertDescription> {
+        let error = self.stream.read_to_end(&mut Vec::new()).err()?;
+        match error.get_ref()?.downcast_ref() {
+            Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+            _ => None,
+        }
+    }
+
     /// Whether nothing comes for a while.
     pub fn is_silent(&mut self, pause: Duration) -> bool {
         if !self.rest.is_empty() {
@@ -210,6 +219,19 @@ impl Client {
 
     pub fn handshake_kind(&self) -> Option<rustls::HandshakeKind> {
         self.stream.conn.handshake_kind()
+    }
+}
+
+/// What comes from the server, frame or not.
+impl Read for Client {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.is_empty() {
+            return self.stream.read(buffer);
+        }
+        let count = self.rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Ok(count)
     }
 }
 

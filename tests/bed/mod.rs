@@ -4,6 +4,8 @@
 
 mod authority;
 mod client;
+mod gauge;
+mod inside;
 mod peer;
 mod ports;
 mod redis;
@@ -15,9 +17,12 @@ pub use authority::{Authority, Issued, Purpose};
 pub use client::{
     Client, Identity, config as client_config, config_of, config_with_chain, stranger_config,
 };
+pub use gauge::{Gauge, Pipe};
+pub use inside::{Inside, LIMIT, limited_backend, provider};
 pub use peer::{Peer, dial_for, is_timeout, request, reset};
 pub use ports::{
     OPENED, assert_that_no_port_waits, ends, free_port, in_state, ports_that_wait, redis_on_tcp,
+    redis_with_tls,
 };
 pub use redis::{ADMIN, Backend, Direct, Server, service_user, signal};
 pub use redwall::{Config, Redwall, passwords};

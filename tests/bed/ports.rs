@@ -3,13 +3,32 @@
 use std::fs;
 use std::net::TcpListener;
 
-use super::{Backend, Client, Redwall, Server, wait_until};
+use super::{Authority, Backend, Client, Issued, Redwall, Server, wait_until};
 
 /// A Redis on a TCP port of `ip`, without TLS.
 pub fn redis_on_tcp(ip: &str) -> (Backend, u16) {
     let port = free_port();
     let lines = [format!("port {port}"), format!("bind {ip}")];
     let lines = lines.each_ref().map(String::as_str);
+    (Backend::start_as(Server::Redis70, &lines), port)
+}
+
+/// A Redis that speaks TLS, shows `own` and asks for a certificate that `ca` has issued.
+pub fn redis_with_tls(ca: &Authority, own: &Issued, more: &[&str]) -> (Backend, u16) {
+    let port = free_port();
+    let lines = [
+        format!("tls-port {port}"),
+        "bind 127.0.0.1".to_owned(),
+        format!("tls-cert-file {}", own.cert.display()),
+        format!("tls-key-file {}", own.key.display()),
+        format!("tls-ca-cert-file {}", ca.file().display()),
+        "tls-auth-clients yes".to_owned(),
+    ];
+    let lines: Vec<&str> = lines
+        .iter()
+        .map(String::as_str)
+        .chain(more.iter().copied())
+        .collect();
     (Backend::start_as(Server::Redis70, &lines), port)
 }
 

@@ -212,6 +212,11 @@ pub struct Direct {
 }
 
 impl Direct {
+    /// The connection itself, for what must not wait for replies.
+    pub fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
     /// Sends a command and returns its reply's bytes.
     pub fn ask(&mut self, words: &[&str]) -> Vec<u8> {
         self.stream

@@ -1,31 +1,6 @@
 //! TLS to the backend: verified in both directions.
 
-use std::net::TcpListener;
-
-use crate::bed::{Authority, Backend, Client, Config, Issued, Purpose, Redwall, Server};
-
-/// A Redis that speaks TLS, shows `own` and asks for a certificate that `ca` has issued.
-pub fn redis_with_tls(ca: &Authority, own: &Issued, more: &[&str]) -> (Backend, u16) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let lines = [
-        format!("tls-port {port}"),
-        "bind 127.0.0.1".to_owned(),
-        format!("tls-cert-file {}", own.cert.display()),
-        format!("tls-key-file {}", own.key.display()),
-        format!("tls-ca-cert-file {}", ca.file().display()),
-        "tls-auth-clients yes".to_owned(),
-    ];
-    let lines: Vec<&str> = lines
-        .iter()
-        .map(String::as_str)
-        .chain(more.iter().copied())
-        .collect();
-    (Backend::start_as(Server::Redis70, &lines), port)
-}
+use crate::bed::{Authority, Client, Config, Purpose, Redwall, redis_with_tls};
 
 fn redwall(port: u16, more: &str) -> Redwall {
     let mut config = Config::new(&format!("rediss://localhost:{port}"));

@@ -19,9 +19,14 @@ mod relay;
 mod track;
 
 mod exec;
+mod fairness;
 mod fence;
+mod flow;
+mod house;
 mod incarnation;
 mod late;
+mod lent;
 mod lent_again;
 mod lost;
+mod values;
 mod withdrawn;

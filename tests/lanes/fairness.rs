@@ -1,0 +1,158 @@
+//! One client's pipeline and the others' commands: what a shared backend connection must not have them share.
+
+use std::time::Duration;
+
+use redwall::resp::OwnedRequest;
+
+use crate::bed::{Backend, Client, Gauge, Pipe, Redwall, Server, wait_until};
+use crate::track::{SHARED, lanes, shared};
+
+/// Some hundredth of a millisecond of a server's time.
+const SCRIPT: &str = "local x = 0 for i = 1, 5000 do x = x + i end return x";
+
+fn request(words: &[&str]) -> Vec<u8> {
+    OwnedRequest::new(words).as_request().bytes().to_vec()
+}
+
+/// How many scripts the server has run.
+fn scripts(backend: &Backend) -> u64 {
+    let info = backend.admin(&["INFO", "commandstats"]);
+    let line = info.lines().find(|line| line.starts_with("cmdstat_eval:"));
+    let calls = line.and_then(|line| line.split_once("calls=")?.1.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+const SCRIPTS: usize = 5_000;
+const CROWD: usize = 20;
+const VALUE: usize = 16 << 10;
+
+/// Most requests of one client that are at the server at a time on a connection of its own, and some more of Redwall's own.
+const MOST_AT_ONCE: usize = 32;
+
+#[test]
+fn the_values_of_a_crowd_wait_for_few_scripts_of_one_who_pipelines_thousands() {
+    for server in Server::ALL {
+        let backend = Backend::start_as(server, &[]);
+        let gauge = Gauge::before(backend.socket());
+        let redwall = shared(&gauge.url()).start();
+        let mut crowd: Vec<Client> = (0..CROWD)
+            .map(|_| Client::login(redwall.address, "app", "app"))
+            .collect();
+        let mut other = Client::login(redwall.address, "app", "app");
+        let mut pipeliner = Client::login(redwall.address, "root", "root");
+        pipeliner.send_raw(&request(&["EVAL", SCRIPT, "0"]).repeat(SCRIPTS));
+        wait_until("scripts are run", || scripts(&backend) > 100);
+        for client in &mut crowd {
+            client.send(&["SET", "app:k", &"v".repeat(VALUE)]);
+        }
+        for client in &mut crowd {
+            assert_eq!(client.text(), "+OK\r\n");
+            assert_eq!(client.ask(&["STRLEN", "app:k"]), format!(":{VALUE}\r\n"));
+            assert_eq!(other.ask(&["GET", "app:none"]), "$-1\r\n");
+        }
+        for _ in 0..SCRIPTS {
+            assert!(pipeliner.text().starts_with(':'));
+        }
+        // A server takes from each connection so many bytes of requests at a time. What one may have there at once, and that
+        // small requests don't wait behind large ones, is for Redwall to see to.
+        for pipe in gauge.pipes().iter() {
+            let most = pipe.most_unanswered;
+            assert!(pipe.count("EVAL") == 0 || most <= MOST_AT_ONCE, "{most}");
+            assert!(
+                pipe.count("SET") == 0 || pipe.count("GET") == 0,
+                "{server:?}: the small requests of one go where the large ones of others do"
+            );
+        }
+        assert_eq!(gauge.count("EVAL", |_| true), SCRIPTS);
+    }
+}
+
+/// On how many connections there were scripts, and how many reads went to others.
+fn elsewhere(gauge: &Gauge) -> (usize, usize) {
+    let pipes = gauge.pipes();
+    let runs_scripts = |pipe: &&Pipe| pipe.count("EVAL") > 0;
+    let others = pipes.iter().filter(|pipe| !runs_scripts(pipe));
+    (
+        pipes.iter().filter(runs_scripts).count(),
+        others.map(|pipe| pipe.count("GET")).sum(),
+    )
+}
+
+#[test]
+fn one_who_alternates_between_reads_and_scripts_does_not_wait_for_a_change_of_connection_each_time()
+{
+    const TIMES: usize = 1_000;
+    for server in Server::ALL {
+        let backend = Backend::start_as(server, &[]);
+        let gauge = Gauge::before(backend.socket());
+        let redwall = shared(&gauge.url()).start();
+        let mut client = Client::login(redwall.address, "root", "root");
+        let mut round = request(&["GET", "k"]);
+        round.extend(request(&["EVAL", "return 1", "0"]));
+        client.send_raw(&round.repeat(TIMES));
+        for _ in 0..TIMES {
+            assert_eq!(client.text(), "$-1\r\n");
+            assert_eq!(client.text(), ":1\r\n");
+        }
+        // And when each waits for the reply to the one before.
+        for _ in 0..TIMES / 4 {
+            assert_eq!(client.ask(&["GET", "k"]), "$-1\r\n");
+            assert_eq!(client.ask(&["EVAL", "return 1", "0"]), ":1\r\n");
+        }
+        let (connections, elsewhere) = elsewhere(&gauge);
+        assert!(
+            connections <= 3,
+            "{server:?}: {connections} connections for its scripts"
+        );
+        assert!(
+            elsewhere <= TIMES / 50,
+            "{server:?}: {elsewhere} reads went elsewhere"
+        );
+        assert_eq!(gauge.count("EVAL", |_| true), TIMES + TIMES / 4);
+    }
+}
+
+/// Most shared connections of one kind that a worker has.
+const MOST: usize = 8;
+
+/// Longer than a connection may stand still before others go elsewhere. Only time tells that one does.
+const STILL: Duration = Duration::from_millis(60);
+
+#[test]
+fn writes_that_the_server_holds_back_do_not_hold_back_the_reads_of_others() {
+    for server in Server::ALL {
+        let backend = Backend::start_as(server, &[]);
+        let gauge = Gauge::before(backend.socket());
+        let text = shared(&gauge.url()).text();
+        let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+        let mut clients: Vec<Client> = (0..3 * MOST / 2)
+            .map(|_| Client::login(redwall.address, "app", "app"))
+            .collect();
+        for client in &mut clients {
+            assert_eq!(client.ask(&["SET", "app:k", "old"]), "+OK\r\n");
+        }
+        let (reader, writers) = clients.split_first_mut().unwrap();
+        backend.admin(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+        for (number, writer) in writers.iter_mut().enumerate() {
+            let before = gauge.count("INCR", |_| true);
+            // What it sends behind a write waits with it.
+            writer.send_raw(&[request(&["INCR", "app:n"]), request(&["GET", "app:n"])].concat());
+            wait_until("the write is at the server", || {
+                gauge.count("INCR", |_| true) > before
+            });
+            std::thread::sleep(STILL);
+            let wanted = "$3\r\nold\r\n";
+            let heard = reader.ask(&["GET", "app:k"]);
+            assert_eq!(heard, wanted, "{server:?}: behind {number} writes");
+        }
+        assert!(writers[0].is_silent(Duration::from_millis(1)));
+        let shared = lanes(&backend, SHARED).len();
+        assert!(shared <= MOST, "{shared} connections");
+        backend.admin(&["CLIENT", "UNPAUSE"]);
+        for writer in &mut *writers {
+            assert!(writer.text().starts_with(':'));
+            assert!(writer.text().starts_with('$'));
+        }
+        assert_eq!(reader.ask(&["GET", "app:n"]), "$2\r\n11\r\n");
+    }
+}
