@@ -18,7 +18,7 @@ pub use ports::{
     OPENED, assert_that_no_port_waits, ends, free_port, in_state, ports_that_wait, redis_on_tcp,
 };
 pub use redis::{ADMIN, Backend, Direct, Server, service_user, signal};
-pub use redwall::{Config, Redwall, passwords};
+pub use redwall::{Config, Redwall, lanes_of_this_run, passwords};
 pub use tap::Tap;
 pub use temp::TempDir;
 

@@ -1,16 +1,18 @@
-//! A tap between Redwall and its backend: passes every byte on and remembers what went to the backend.
+//! A tap between Redwall and its backend: passes every byte on and remembers what went to the backend for clients.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use redwall::resp::{Limits, RequestScanner, Scan};
+
 use super::TempDir;
 
 /// A running tap; it ends when Redwall and the test let go of its connections.
 pub struct Tap {
     folder: TempDir,
-    heard: Arc<Mutex<Vec<u8>>>,
+    heard: Arc<Mutex<Heard>>,
 }
 
 impl Tap {
@@ -18,7 +20,7 @@ impl Tap {
     pub fn before(backend: PathBuf) -> Self {
         let folder = TempDir::new("tap");
         let listener = UnixListener::bind(folder.path().join("tap.sock")).unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::new(Mutex::new(Heard::default()));
         let record = Arc::clone(&heard);
         std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -28,8 +30,13 @@ impl Tap {
                 let (from_client, to_server) =
                     (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let record = Arc::clone(&record);
-                std::thread::spawn(move || pass(from_client, to_server, Some(&record)));
-                std::thread::spawn(move || pass(server, client, None));
+                let connection = record.lock().unwrap().connected();
+                std::thread::spawn(move || {
+                    pass(from_client, to_server, |bytes| {
+                        record.lock().unwrap().hear(connection, bytes);
+                    });
+                });
+                std::thread::spawn(move || pass(server, client, |_| {}));
             }
         });
         Self { folder, heard }
@@ -39,19 +46,22 @@ impl Tap {
         format!("unix://{}", self.folder.path().join("tap.sock").display())
     }
 
-    /// Everything that went to the backend, logins and probes left out.
+    /// Everything that went to the backend, over whichever connections, what Redwall itself says left out: whole requests in the
+    /// order in which they came, then what there is of others.
     pub fn heard(&self) -> Vec<u8> {
-        without_own_words(&self.heard.lock().unwrap())
+        let heard = self.heard.lock().unwrap();
+        let parts = heard.connections.iter().map(|connection| &connection.rest);
+        let mut bytes = heard.whole.clone();
+        parts.for_each(|part| bytes.extend_from_slice(part));
+        bytes
     }
 }
 
-fn pass(mut from: UnixStream, mut to: UnixStream, record: Option<&Mutex<Vec<u8>>>) {
+/// Passes everything on; `record` hears it before, so that nothing is answered that isn't remembered yet.
+fn pass(mut from: UnixStream, mut to: UnixStream, mut record: impl FnMut(&[u8])) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer) {
-        // Remembered before it is passed on, so that nothing is answered that isn't remembered yet.
-        if let Some(record) = record {
-            record.lock().unwrap().extend_from_slice(&buffer[..count]);
-        }
+        record(&buffer[..count]);
         if count == 0 || to.write_all(&buffer[..count]).is_err() {
             break;
         }
@@ -59,23 +69,48 @@ fn pass(mut from: UnixStream, mut to: UnixStream, record: Option<&Mutex<Vec<u8>>
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
-/// Takes out the login of each connection and the probe's PINGs, which are Redwall's own.
-fn without_own_words(heard: &[u8]) -> Vec<u8> {
-    use redwall::resp::{Limits, RequestScanner, Scan};
-    let mut rest = heard;
-    let mut kept = Vec::new();
-    let mut scanner = RequestScanner::default();
-    while let Ok(Scan::Complete { len }) = scanner.scan(rest, &Limits::DEFAULT) {
-        let request = scanner.request(rest);
-        let words: Vec<_> = request.iter().collect();
-        // A client's own HELLO is never passed on; this is how Redwall changes the protocol of a connection.
-        let is_login =
-            words[0] == b"HELLO" && (words.len() == 2 || words.contains(&b"SETNAME".as_slice()));
-        if !is_login && words != [b"PING"] {
-            kept.extend_from_slice(&rest[..len]);
-        }
-        rest = &rest[len..];
+/// What went to the backend.
+#[derive(Default)]
+struct Heard {
+    whole: Vec<u8>,
+    connections: Vec<Connection>,
+}
+
+/// A connection of Redwall's to the backend.
+#[derive(Default)]
+struct Connection {
+    /// What hasn't come to its end.
+    rest: Vec<u8>,
+    scanner: RequestScanner,
+}
+
+impl Heard {
+    fn connected(&mut self) -> usize {
+        self.connections.push(Connection::default());
+        self.connections.len() - 1
     }
-    kept.extend_from_slice(rest);
-    kept
+
+    fn hear(&mut self, connection: usize, bytes: &[u8]) {
+        let Connection { rest, scanner } = &mut self.connections[connection];
+        rest.extend_from_slice(bytes);
+        while let Ok(Scan::Complete { len }) = scanner.scan(rest, &Limits::DEFAULT) {
+            let request: Vec<u8> = rest[..len].to_vec();
+            let words: Vec<&[u8]> = scanner.request(&request).iter().collect();
+            if !is_redwalls_own(&words) {
+                self.whole.extend_from_slice(&request);
+            }
+            rest.drain(..len);
+        }
+    }
+}
+
+/// Whether it is the login of a connection or the probe's PING.
+fn is_redwalls_own(words: &[&[u8]]) -> bool {
+    match words {
+        // A client's own HELLO is never passed on; this is how Redwall changes the protocol of a connection.
+        [b"HELLO", _] => true,
+        [b"HELLO", rest @ ..] => rest.contains(&b"SETNAME".as_slice()),
+        [b"PING"] => true,
+        _ => false,
+    }
 }

@@ -54,6 +54,7 @@ fn a_client_that_its_certificate_has_logged_in_has_its_backend_connection_at_onc
     let backend = Backend::start();
     let mut config = Config::new(&backend.url());
     config.users = alice();
+    config.database = "lanes = \"own\"".to_owned();
     let redwall = config.start();
     let _client = Client::connect(redwall.address, Identity::Certificate("alice"));
     // Its own and the probe's.

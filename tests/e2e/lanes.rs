@@ -36,9 +36,10 @@ fn a_write_that_is_on_its_way_is_carried_out_though_its_client_has_died_and_its_
     config.backend_more = "request_timeout = \"1s\"\n".to_owned();
     let redwall = config.start();
     let mut client = Client::login(redwall.address, "app", "app");
-    assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
-    backend.freeze();
     let value = "v".repeat(800_000);
+    // It travels over a connection that is there already.
+    assert_eq!(client.ask(&["SET", "app:before", &value]), "+OK\r\n");
+    backend.freeze();
     client.send(&["SET", "app:k", &value]);
     // All of it is in the kernel's hands, and most of that on Redwall's side still.
     wait_until("the write has left Redwall", || {
@@ -61,12 +62,11 @@ fn a_write_that_is_on_its_way_is_carried_out_though_its_client_has_died_and_its_
     });
 }
 
-/// Connections that the backend has taken so far, by its statistics.
-
 #[test]
 fn who_waits_longer_for_a_backend_connection_than_connecting_may_take_is_told() {
     let (_backend, port) = redis_on_tcp("127.0.0.1");
     let mut config = Config::new(&format!("redis://127.0.0.1:{port}"));
+    config.database = "lanes = \"own\"".to_owned();
     config.backend_more = "max_connects_per_second = 1\nconnect_timeout = \"1s\"\n".to_owned();
     let redwall = config.start();
     let mut clients: Vec<Client> = (0..5)
