@@ -82,6 +82,23 @@ struct Connection {
     /// What hasn't come to its end.
     rest: Vec<u8>,
     scanner: RequestScanner,
+    stage: Stage,
+}
+
+/// How far a connection's set-up is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    #[default]
+    New,
+    LoggedIn,
+    /// It has asked which process answers.
+    Known,
+    /// It has asked not to be closed for what many have coming.
+    Kept,
+    /// It is there for clients.
+    Ready,
+    /// It is the probe's, and never there for clients.
+    Probe,
 }
 
 impl Heard {
@@ -91,12 +108,16 @@ impl Heard {
     }
 
     fn hear(&mut self, connection: usize, bytes: &[u8]) {
-        let Connection { rest, scanner } = &mut self.connections[connection];
+        let Connection {
+            rest,
+            scanner,
+            stage,
+        } = &mut self.connections[connection];
         rest.extend_from_slice(bytes);
         while let Ok(Scan::Complete { len }) = scanner.scan(rest, &Limits::DEFAULT) {
             let request: Vec<u8> = rest[..len].to_vec();
             let words: Vec<&[u8]> = scanner.request(&request).iter().collect();
-            if !is_redwalls_own(&words) {
+            if !stage.is_redwalls_own(&words) {
                 self.whole.extend_from_slice(&request);
             }
             rest.drain(..len);
@@ -104,13 +125,36 @@ impl Heard {
     }
 }
 
-/// Whether it is the login of a connection or the probe's PING.
-fn is_redwalls_own(words: &[&[u8]]) -> bool {
-    match words {
-        // A client's own HELLO is never passed on; this is how Redwall changes the protocol of a connection.
-        [b"HELLO", _] => true,
-        [b"HELLO", rest @ ..] => rest.contains(&b"SETNAME".as_slice()),
-        [b"PING"] => true,
-        _ => false,
+impl Stage {
+    /// Whether a request is a part of the connection's set-up, the probe's, or shows that replies are in step.
+    fn is_redwalls_own(&mut self, words: &[&[u8]]) -> bool {
+        let next = match words {
+            // A client's own HELLO is never passed on; this is how Redwall logs in, and changes the protocol of a connection.
+            [b"HELLO", _] => return true,
+            [b"HELLO", .., b"SETNAME", name] if name.ends_with(b":probe") => Self::Probe,
+            [b"HELLO", .., b"SETNAME", name] => match name.rsplit(|byte| *byte == b':').next() {
+                Some(b"shared" | b"own") => Self::LoggedIn,
+                // One client's alone: it is asked nothing more.
+                Some(_) | None => Self::Ready,
+            },
+            [b"ECHO", text] if is_secret(text) => return true,
+            [b"INFO", b"server"] => Self::Known,
+            [b"CLIENT", b"NO-EVICT", b"ON"] => Self::Kept,
+            [b"SELECT", _] => Self::Ready,
+            _ => Self::New,
+        };
+        if *self == Self::Probe {
+            return true;
+        }
+        // Each comes once, and in this order, before anything of a client's.
+        let is_own = next > *self;
+        *self = if is_own { next } else { Self::Ready };
+        is_own
     }
+}
+
+/// A text that no client knows: a number of 16 bytes, and a count.
+fn is_secret(text: &[u8]) -> bool {
+    let hexadecimal = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    text.len() > 33 && text[..32].iter().all(hexadecimal) && text[32] == b':'
 }
