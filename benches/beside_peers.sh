@@ -34,6 +34,8 @@ name = "bench"
 listen = ["127.0.0.1:$port"]
 allow = ["127.0.0.1"]
 
+lanes = "${LANES:-shared}"
+
 [database.tls]
 certificates = [{ cert = "pki/server.crt", key = "pki/server.key" }]
 client_certificates = "required"

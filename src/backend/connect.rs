@@ -19,6 +19,9 @@ use crate::telemetry::BackendConnection;
 /// A backend's answer to HELLO or SELECT is small; more than this isn't one.
 const MAX_LOGIN_REPLY: usize = 64 * 1024;
 
+/// What a client gets that selects a database number which the backend hasn't got.
+pub const OUT_OF_RANGE: &str = "ERR DB index is out of range";
+
 /// What a backend says of itself at login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -28,6 +31,8 @@ pub struct Facts {
     pub version: String,
     /// `master` or `replica`.
     pub role: String,
+    /// The process: another after a restart or behind the same address (`run_id` of INFO). Empty if it wasn't asked or doesn't say.
+    pub run_id: String,
 }
 
 /// A connection that is logged in.
@@ -48,6 +53,10 @@ pub struct Connected {
 pub enum Purpose {
     /// A client: it waits for its turn, so that no more are opened in a second than the backend takes.
     Client,
+    /// One client after another, which come from shared connections and must meet the same backend: it says who it is.
+    Spare,
+    /// Many clients at once: the same, and the backend is asked not to close it for what they all have coming together.
+    Shared,
     /// To see whether the backend is there. There is one, which a crowd of clients must not hold up.
     Probe,
 }
@@ -98,6 +107,10 @@ impl ConnectFault {
             Self::Mode(_) => {
                 "ERR backend refused: it runs in cluster or sentinel mode, whose redirects would lead round the wall"
             }
+            Self::Refused {
+                command: "SELECT",
+                code,
+            } if code == "ERR" => OUT_OF_RANGE,
             Self::Resolve(_)
             | Self::Dial(_)
             | Self::Tls(_)
@@ -167,19 +180,19 @@ pub async fn connect(
     let deadline = Instant::now() + allowed;
     let counted = status.connections.connecting();
     match purpose {
-        Purpose::Client => {
+        Purpose::Client | Purpose::Spare | Purpose::Shared => {
             let turn = status.gate.pass(target.max_connects_per_second);
             let passed = timeout_at(deadline, turn).await;
             passed.map_err(|_| ConnectFault::Crowded(allowed))?;
         }
         Purpose::Probe => {}
     }
-    let (stream, facts) = timeout_at(deadline, dial_and_log_in(target, login))
+    let (stream, facts) = timeout_at(deadline, dial_and_log_in(target, purpose, login))
         .await
         .unwrap_or(Err(ConnectFault::Timeout(allowed)))?;
     stream.finish_on_close().map_err(ConnectFault::Broken)?;
     match purpose {
-        Purpose::Client => status.connections.opened(),
+        Purpose::Client | Purpose::Spare | Purpose::Shared => status.connections.opened(),
         Purpose::Probe => {}
     }
     Ok(Connected {
@@ -192,6 +205,7 @@ pub async fn connect(
 
 async fn dial_and_log_in(
     target: &BackendTarget,
+    purpose: Purpose,
     login: Login<'_>,
 ) -> Result<(Stream, Facts), ConnectFault> {
     let Login {
@@ -200,7 +214,15 @@ async fn dial_and_log_in(
         name,
     } = login;
     let mut stream = dial(target).await?;
-    let facts = log_in(&mut stream, target, protocol, name).await?;
+    let mut facts = log_in(&mut stream, target, protocol, name).await?;
+    if purpose != Purpose::Client {
+        facts.run_id = run_id(&mut stream, protocol).await?;
+    }
+    if purpose == Purpose::Shared {
+        let words: [&[u8]; 3] = [b"CLIENT", b"NO-EVICT", b"ON"];
+        let asked = ask(&mut stream, "CLIENT", &words, protocol).await;
+        or_refused(asked)?;
+    }
     if number != 0 {
         let number = number.to_string();
         let words: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
@@ -305,7 +327,42 @@ async fn log_in(
         server: field("server")?,
         version: field("version")?,
         role: field("role")?,
+        run_id: String::new(),
     })
+}
+
+/// Which process answers, as far as the service user may know: a server that is busy or loading doesn't say so now.
+async fn run_id(stream: &mut Stream, protocol: Protocol) -> Result<String, ConnectFault> {
+    let words: [&[u8]; 2] = [b"INFO", b"server"];
+    let reply = or_refused(ask(stream, "INFO", &words, protocol).await)?;
+    let text = reply.as_ref().and_then(Value::as_text).unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let mut lines = text.lines();
+    let found = lines.find_map(|line| line.strip_prefix("run_id:"));
+    Ok(found.unwrap_or_default().trim().to_owned())
+}
+
+/// The backend's role by the words of HELLO; `None` if it doesn't say.
+pub(super) async fn role(stream: &mut Stream) -> Result<Option<String>, ConnectFault> {
+    let reply = or_refused(ask(stream, "ROLE", &[b"ROLE"], Protocol::Resp2).await)?;
+    let role = match &reply {
+        Some(Value::Array(items)) => items.first().and_then(Value::as_text),
+        Some(_) | None => None,
+    };
+    Ok(match role {
+        Some(b"master") => Some("master".to_owned()),
+        Some(b"slave" | b"replica") => Some("replica".to_owned()),
+        Some(_) | None => None,
+    })
+}
+
+/// What is asked for Redwall's own sake can be done without.
+fn or_refused(asked: Result<Value, ConnectFault>) -> Result<Option<Value>, ConnectFault> {
+    match asked {
+        Ok(value) => Ok(Some(value)),
+        Err(ConnectFault::Refused { .. }) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Sends one request and waits for its one reply; an error reply is a fault.
@@ -335,7 +392,9 @@ pub(super) async fn ask(
                     .collect();
                 return Err(ConnectFault::Refused { command, code });
             }
-            Ok(Some((value, _))) => return Ok(value),
+            Ok(Some((value, len))) if len == received.len() => return Ok(value),
+            // Something that it wasn't asked for.
+            Ok(Some(_)) => return Err(ConnectFault::Undecodable),
             Ok(None) if received.len() < MAX_LOGIN_REPLY => {}
             Ok(None) | Err(_) => return Err(ConnectFault::Undecodable),
         }

@@ -1,6 +1,6 @@
 //! Whether a backend answers, and what it says of itself: asked once a second on a connection of its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -20,6 +20,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub struct BackendStatus {
     up: AtomicBool,
     facts: RwLock<Option<Arc<Facts>>>,
+    /// Counts the processes, and the roles, that have been behind the address.
+    incarnation: AtomicU64,
+    /// The smallest database number that was found not to be there.
+    numbers: AtomicU32,
     /// Through which connections for clients go.
     pub(super) gate: Gate,
     /// Its connections, counted.
@@ -32,6 +36,8 @@ impl BackendStatus {
         Self {
             up: AtomicBool::new(false),
             facts: RwLock::new(None),
+            incarnation: AtomicU64::new(1),
+            numbers: AtomicU32::new(u32::MAX),
             gate: Gate::default(),
             connections,
         }
@@ -50,13 +56,48 @@ impl BackendStatus {
             .clone()
     }
 
-    /// Remembers what a backend said at a login.
-    pub fn learned(&self, facts: &Facts) {
-        let mut known = self.facts.write().unwrap_or_else(PoisonError::into_inner);
-        if known.as_deref() != Some(facts) {
-            *known = Some(Arc::new(facts.clone()));
-        }
+    /// Which of the processes and roles that have been behind the address was there last: one atomic load.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation.load(Ordering::Acquire)
     }
+
+    /// Whether the backend may have a database of this number.
+    pub fn may_have(&self, number: u32) -> bool {
+        number < self.numbers.load(Ordering::Relaxed)
+    }
+
+    /// The backend has no database of this number, and so none above.
+    pub fn has_not(&self, number: u32) {
+        self.numbers.fetch_min(number, Ordering::Relaxed);
+    }
+
+    /// Remembers what a backend said of itself; returns which incarnation that makes it.
+    pub fn learned(&self, facts: &Facts) -> u64 {
+        let mut known = self.facts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = facts.clone();
+        if facts.run_id.is_empty()
+            && let Some(known) = known.as_deref()
+        {
+            facts.run_id.clone_from(&known.run_id);
+        }
+        if known.as_deref() != Some(&facts) {
+            if known
+                .as_deref()
+                .is_some_and(|known| is_another(known, &facts))
+            {
+                self.incarnation.fetch_add(1, Ordering::AcqRel);
+                self.numbers.store(u32::MAX, Ordering::Relaxed);
+            }
+            *known = Some(Arc::new(facts));
+        }
+        self.incarnation()
+    }
+}
+
+/// Whether a session that began with one can't go on with the other: its cursors mean nothing there, or what it reads may be old.
+fn is_another(known: &Facts, facts: &Facts) -> bool {
+    let renamed = known.run_id != facts.run_id && !known.run_id.is_empty();
+    renamed || known.role != facts.role
 }
 
 /// Probes `target` for as long as the future is polled, and tells `on_change` whenever it comes up or goes down. `last` is whether it
@@ -84,7 +125,7 @@ pub async fn watch(
                     on_change(Ok(&connected.facts));
                 }
                 last = Some(true);
-                probe_until_it_fails(connected, target.connect_timeout).await
+                probe_until_it_fails(connected, &status, target.connect_timeout).await
             }
             Err(fault) => fault,
         };
@@ -97,15 +138,24 @@ pub async fn watch(
     }
 }
 
-/// Any answer shows that the backend is there, an error such as LOADING too.
-async fn probe_until_it_fails(mut connected: Connected, allowed: Duration) -> ConnectFault {
-    // Nobody misses a PING.
+/// Any answer shows that the backend is there, an error such as LOADING too. A role changes without the connection's end.
+async fn probe_until_it_fails(
+    mut connected: Connected,
+    status: &BackendStatus,
+    allowed: Duration,
+) -> ConnectFault {
+    // Nobody misses an answer.
     connected.stream.reset_on_close();
+    let mut facts = connected.facts;
     loop {
         sleep(INTERVAL).await;
-        let ping = connect::ask(&mut connected.stream, "PING", &[b"PING"], Protocol::Resp2);
-        match timeout(allowed, ping).await {
-            Ok(Ok(_) | Err(ConnectFault::Refused { .. })) => {}
+        let role = connect::role(&mut connected.stream);
+        match timeout(allowed, role).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(role))) => {
+                facts.role = role;
+                status.learned(&facts);
+            }
             Ok(Err(fault)) => return fault,
             Err(_) => return ConnectFault::Timeout(allowed),
         }
@@ -115,6 +165,8 @@ async fn probe_until_it_fails(mut connected: Connected, allowed: Duration) -> Co
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
     use crate::backend::testing::{self, Ended};
@@ -131,7 +183,9 @@ mod tests {
         let name = "redwall:main:probe".to_owned();
         let probe = tokio::spawn(watch(target, Arc::clone(&status), name, None, on_change));
         let mut stream = testing::accept(&listener).await;
-        testing::hear(&mut stream, b"PING").await;
+        testing::hear(&mut stream, b"INFO").await;
+        stream.write_all(b"$10\r\nrun_id:a\r\n\r\n").await.unwrap();
+        testing::hear(&mut stream, b"ROLE").await;
         let open = "redwall_backend_connections{database=\"main\",state=\"open\"}";
         assert!(metrics.text().unwrap().contains(&format!("{open} 1\n")));
         probe.abort();

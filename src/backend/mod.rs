@@ -9,6 +9,6 @@ pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use connect::{ConnectFault, Connected, Facts, Login, Purpose, connect};
+pub use connect::{ConnectFault, Connected, Facts, Login, OUT_OF_RANGE, Purpose, connect};
 pub use health::BackendStatus;
 pub use stream::Stream;

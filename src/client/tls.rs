@@ -22,6 +22,12 @@ const HANDSHAKE_RECORD: u8 = 22;
 /// Most plaintext in one record (RFC 8446 5.1).
 const MAX_RECORD: usize = 16 * 1024;
 
+/// Bytes that are enough for `plain` bytes once encrypted: each record costs up to 29 more (RFC 8446 5.2, RFC 5288 3), and an answer to
+/// a key update that has to go first is small.
+pub fn sealed_len(plain: usize) -> usize {
+    plain + 64 * plain.div_ceil(MAX_RECORD) + 1024
+}
+
 /// Why a TLS connection ended.
 #[derive(Debug)]
 pub enum TlsFault {
@@ -307,6 +313,37 @@ impl Tls {
                 Err(EncodeError::AlreadyEncoded) => Err(None),
             });
         }
+    }
+
+    /// Encrypts `plain` into the beginning of `space`, which has [`sealed_len`] bytes or more; returns how many were written.
+    ///
+    /// # Errors
+    /// [`TlsFault`] if the connection can't send any more.
+    pub fn seal_into(&mut self, plain: &[u8], space: &mut [u8]) -> Result<usize, TlsFault> {
+        if self.state == State::Failed {
+            return Err(TlsFault::Failed);
+        }
+        // What has to be said first is taken out by asking, so it is asked for only where it can be kept.
+        if self.partial.is_empty() && !self.connection.wants_write() {
+            let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut []);
+            match state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    if let Ok(written) = traffic.encrypt(plain, space) {
+                        self.records_out += plain.len().div_ceil(MAX_RECORD) as u64;
+                        return Ok(written);
+                    }
+                }
+                Ok(ConnectionState::PeerClosed) => self.state = State::PeerClosed,
+                Ok(_) | Err(_) => {}
+            }
+        }
+        // Something else has to be said first, or the keys are used up.
+        let mut sealed = Vec::new();
+        self.seal(plain, &mut sealed)?;
+        let room = space.get_mut(..sealed.len());
+        room.ok_or(TlsFault::UnexpectedState)?
+            .copy_from_slice(&sealed);
+        Ok(sealed.len())
     }
 
     /// Encrypts `plain` and appends the records to `sealed`.

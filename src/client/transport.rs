@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::tls::{Progress, Tls, TlsFault};
+use super::tls::{Progress, Tls, TlsFault, sealed_len};
 
 /// A buffer with more room than this is given back when it is empty.
 const KEPT_CAPACITY: usize = 4 * 1024;
@@ -40,6 +40,20 @@ impl std::fmt::Display for ClientFault {
 }
 
 impl std::error::Error for ClientFault {}
+
+/// Where a worker's output is encrypted before it is written: one for all its clients.
+#[derive(Debug, Default)]
+pub struct Scratch(Vec<u8>);
+
+impl Scratch {
+    /// `len` bytes of room, with whatever they hold.
+    fn space(&mut self, len: usize) -> &mut [u8] {
+        if self.0.len() < len {
+            self.0.resize(len, 0);
+        }
+        &mut self.0[..len]
+    }
+}
 
 /// An accepted connection.
 pub struct Client {
@@ -149,6 +163,44 @@ impl Client {
             None => self.outgoing.extend_from_slice(plain),
         }
         give_back(plain);
+        Ok(())
+    }
+
+    /// Sends `plain` at once as far as the socket takes it, by way of `scratch`, and keeps the rest. Nobody is woken when the socket
+    /// takes more: that is for [`Client::poll_flush`].
+    ///
+    /// # Errors
+    /// [`ClientFault`]: the connection can't go on.
+    pub fn send_now(&mut self, plain: &[u8], scratch: &mut Scratch) -> Result<(), ClientFault> {
+        if !self.outgoing.is_empty() {
+            self.drop_sent();
+            return match &mut self.tls {
+                Some(tls) => tls
+                    .seal(plain, &mut self.outgoing)
+                    .map_err(ClientFault::Tls),
+                None => {
+                    self.outgoing.extend_from_slice(plain);
+                    Ok(())
+                }
+            };
+        }
+        let mut pending = match &mut self.tls {
+            None => plain,
+            Some(tls) => {
+                let space = scratch.space(sealed_len(plain.len()));
+                let sealed = tls.seal_into(plain, space).map_err(ClientFault::Tls)?;
+                &space[..sealed]
+            }
+        };
+        while !pending.is_empty() {
+            match self.socket.try_write(pending) {
+                Ok(0) => return Err(ClientFault::Io(io::ErrorKind::WriteZero.into())),
+                Ok(written) => pending = &pending[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(ClientFault::Io(error)),
+            }
+        }
+        self.outgoing.extend_from_slice(pending);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::spare::Spare;
 use crate::backend::{BackendStatus, ConnectFault, Connected, Login, Purpose, Stream, connect};
 use crate::resp::{Protocol, ReplyScanner};
 use crate::session::{Forward, Internal};
@@ -33,6 +34,7 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Connected, ConnectFault>>>>
 pub struct Lane {
     target: Arc<BackendTarget>,
     status: Arc<BackendStatus>,
+    purpose: Purpose,
     name: String,
     state: State,
 }
@@ -44,8 +46,8 @@ enum State {
     Failed { text: &'static str, at: Instant },
 }
 
-struct Open {
-    stream: Stream,
+pub(super) struct Open {
+    pub(super) stream: Stream,
     scanner: ReplyScanner,
     outgoing: Vec<u8>,
     sent: usize,
@@ -55,6 +57,28 @@ struct Open {
     owes: bool,
     /// Counts the connection.
     _counted: BackendConnection,
+}
+
+impl Open {
+    pub(super) fn new(connected: Connected) -> Self {
+        Self {
+            stream: connected.stream,
+            scanner: ReplyScanner::default(),
+            outgoing: Vec::new(),
+            sent: 0,
+            records: 0,
+            owes: false,
+            _counted: connected.counted,
+        }
+    }
+
+    pub(super) fn owes(&mut self) {
+        self.owes = true;
+    }
+
+    pub(super) fn all_answered(&mut self) {
+        self.owes = false;
+    }
 }
 
 /// One that is owed nothing ends by a reset, so that a client that comes and goes costs no local port for the minute of TIME_WAIT.
@@ -98,10 +122,16 @@ impl std::fmt::Display for LaneFault {
 
 impl Lane {
     /// A lane to `target` that is not connected yet; `name` is what `CLIENT LIST` at the backend shows.
-    pub fn new(target: Arc<BackendTarget>, status: Arc<BackendStatus>, name: String) -> Self {
+    pub fn new(
+        target: Arc<BackendTarget>,
+        status: Arc<BackendStatus>,
+        purpose: Purpose,
+        name: String,
+    ) -> Self {
         Self {
             target,
             status,
+            purpose,
             name,
             state: State::Closed,
         }
@@ -115,6 +145,11 @@ impl Lane {
     /// Whether there is a connection.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
+    }
+
+    /// Whether there is neither a connection nor one on its way.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
     }
 
     /// Whether a connection is being made.
@@ -131,6 +166,19 @@ impl Lane {
                 .record_limit()
                 .is_some_and(|most| open.records >= most - most / 256),
             State::Closed | State::Connecting(_) | State::Failed { .. } => false,
+        }
+    }
+
+    /// Takes over a connection that stood ready.
+    pub fn adopt(&mut self, spare: Spare) {
+        self.state = State::Open(spare.open);
+    }
+
+    /// Gives the connection up to others, if there is one on which nothing is owed.
+    pub fn release(&mut self) -> Option<Spare> {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open(open) if !open.owes && open.outgoing.is_empty() => Some(Spare { open }),
+            State::Open(_) | State::Closed | State::Connecting(_) | State::Failed { .. } => None,
         }
     }
 
@@ -178,15 +226,7 @@ impl Lane {
                     Poll::Pending => return (Readiness::Pending, None),
                     Poll::Ready(Ok(connected)) => {
                         self.status.learned(&connected.facts);
-                        self.state = State::Open(Box::new(Open {
-                            stream: connected.stream,
-                            scanner: ReplyScanner::default(),
-                            outgoing: Vec::new(),
-                            sent: 0,
-                            records: 0,
-                            owes: false,
-                            _counted: connected.counted,
-                        }));
+                        self.state = State::Open(Box::new(Open::new(connected)));
                     }
                     Poll::Ready(Err(fault)) => {
                         let text = fault.client_text();
@@ -200,7 +240,7 @@ impl Lane {
 
     fn connecting(&self, protocol: Protocol, number: u32) -> Connecting {
         let (target, status) = (Arc::clone(&self.target), Arc::clone(&self.status));
-        let name = self.name.clone();
+        let (purpose, name) = (self.purpose, self.name.clone());
         Box::pin(async move {
             let name = name.as_str();
             let login = Login {
@@ -208,7 +248,7 @@ impl Lane {
                 number,
                 name,
             };
-            connect(&target, &status, Purpose::Client, login).await
+            connect(&target, &status, purpose, login).await
         })
     }
 
@@ -229,7 +269,7 @@ impl Lane {
 
     fn append_bytes(&mut self, bytes: &[u8]) {
         if let State::Open(open) = &mut self.state {
-            open.owes = true;
+            open.owes();
             if open.sent > open.outgoing.len() / 2 {
                 // A backend that always takes something, but never all, would have the buffer grow for ever.
                 open.outgoing.drain(..open.sent);
@@ -242,7 +282,7 @@ impl Lane {
     /// The backend has answered everything that was appended, so it has read all of it.
     pub fn all_answered(&mut self) {
         if let State::Open(open) = &mut self.state {
-            open.owes = false;
+            open.all_answered();
         }
     }
 

@@ -3,6 +3,7 @@
 //! All waiting is in `turn`, which a single future polls. Nothing is forwarded that the session didn't permit, and no
 //! reply's byte goes to the client that the session didn't route there.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,16 +11,23 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::memory::Charge;
+use super::place::{Place, Site, Way};
 use super::seats::Seat;
+use super::shared_lane::Member;
 use super::upload::Upload;
 use super::worker::Worker;
 use crate::backend::Facts;
 use crate::client::Client;
-use crate::lane::Lane;
 use crate::resp::RequestScanner;
 use crate::session::Session;
-use crate::snapshot::Database;
+use crate::snapshot::{Database, Lanes};
 use crate::telemetry::CloseReason;
+
+/// Requests of one client that are dealt with before other connections of the worker have their turn.
+pub(super) const REQUESTS_A_TURN: usize = 512;
+
+/// Bytes of requests that are read ahead of a client whose replies are on their way to it: it waits for them, not they for it.
+const READ_AHEAD: usize = 256 * 1024;
 
 /// Rounds of moving bytes before other connections of the worker have their turn.
 const ROUNDS_A_TURN: usize = 8;
@@ -56,7 +64,15 @@ pub(super) struct Connection {
     pub(super) peer: IpAddr,
     pub(super) client: Client,
     pub(super) session: Session,
-    pub(super) lane: Lane,
+    pub(super) way: Way,
+    /// An end that came with a reply, outside of its own turn.
+    pub(super) ended: Option<CloseReason>,
+    /// Whether it was told that its replies don't come, so that they are dropped if they do.
+    pub(super) given_up: bool,
+    /// Whether its shared lane isn't read until it has taken more.
+    pub(super) holds_up: bool,
+    /// Bytes that have come of a reply whose end hasn't.
+    pub(super) coming_in: u64,
     /// What the backend says of itself, for HELLO.
     pub(super) facts: Option<Arc<Facts>>,
     pub(super) scanner: RequestScanner,
@@ -76,16 +92,32 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves the client until its end.
-    pub(super) async fn serve(mut self) -> End {
+    pub(super) async fn serve(self) -> End {
         self.seat.register_waker().await;
-        let begun = std::future::poll_fn(|context| Poll::Ready(self.begin(context))).await;
-        let end = match begun {
-            Ok(()) => std::future::poll_fn(|context| self.turn(context)).await,
+        let shared = Rc::new(RefCell::new(self));
+        let begun = std::future::poll_fn(|context| {
+            let mut connection = shared.borrow_mut();
+            connection.way.member = Member::new(&shared);
+            connection.way.waker = context.waker().clone();
+            Poll::Ready(connection.begin(context))
+        });
+        let end = match begun.await {
+            Ok(()) => std::future::poll_fn(|context| shared.borrow_mut().turn(context)).await,
             Err(end) => end,
         };
+        // From here on no lane finds it any more.
+        let Some(connection) = Rc::into_inner(shared) else {
+            return end;
+        };
+        let connection = connection.into_inner();
+        if let Place::Shared(lane) = &connection.way.place
+            && connection.holds_up
+        {
+            lane.wake();
+        }
         match end {
-            End(CloseReason::Memory | CloseReason::Evicted) => self.cut_off(),
-            End(_) => self.finish().await,
+            End(CloseReason::Memory | CloseReason::Evicted) => connection.cut_off(),
+            End(_) => Box::pin(connection.finish()).await,
         }
         end
     }
@@ -114,27 +146,32 @@ impl Connection {
         if self.is_backend_excused() {
             self.session.excuse(now);
         }
+        let mut requests = REQUESTS_A_TURN;
         for _ in 0..ROUNDS_A_TURN {
             let has_room = self.has_room(context, now)?;
             let mut moved = false;
             if has_room {
                 moved |= self.pull_from_lane(context, now)?;
                 moved |= self.pull_from_client(context)?;
-                moved |= self.work(context, now)?;
+                moved |= self.work(&mut requests, context, now)?;
             }
             let full = self.fullness();
             self.push_to_lane(context)?;
             self.push_to_client(context, now)?;
             // What stood still because a buffer was full goes on now, and nothing else would wake it.
             moved |= full != self.fullness();
-            self.weigh(context);
+            self.weigh();
+            self.let_lane_go_on();
             self.end_if_done()?;
             if !has_room {
                 self.seat.wake_at(Some(now));
                 return Ok(Poll::Pending);
             }
+            if requests == 0 {
+                break;
+            }
             if !moved {
-                self.end_if_due()?;
+                self.end_if_due(now)?;
                 self.seat.wake_at(self.next_deadline());
                 return Ok(Poll::Pending);
             }
@@ -145,6 +182,10 @@ impl Connection {
 
     /// Looks at what may have changed around the connection: policy, drain, deadlines.
     fn obey(&mut self, now: Instant) -> Result<(), End> {
+        if let Some(reason) = self.ended.take() {
+            return Err(End(reason));
+        }
+        self.obey_backend()?;
         if self.worker.published.generation() != self.generation {
             let snapshot = self.worker.published.current();
             self.on_snapshot(&snapshot)?;
@@ -163,8 +204,9 @@ impl Connection {
             .is_some_and(|deadline| now >= deadline)
         {
             self.session.give_up("ERR backend timeout", &mut self.out);
+            self.given_up = true;
             self.phase = Phase::Ending(CloseReason::BackendTimeout);
-            self.lane.close();
+            self.way.lane.close();
         }
         if self
             .output_deadline()
@@ -172,7 +214,7 @@ impl Connection {
         {
             return Err(End(CloseReason::OutputTimeout));
         }
-        if self.lane.unsent() > self.database.limits.soft_output
+        if self.way.lane.unsent() > self.database.limits.soft_output
             && let Phase::Streaming(upload) = &mut self.phase
         {
             // Nothing of it is read while the backend takes nothing.
@@ -182,10 +224,41 @@ impl Connection {
             .upload_deadline()
             .is_some_and(|deadline| now >= deadline)
         {
-            self.lane.close();
+            self.way.lane.close();
             return Err(End(CloseReason::UploadTimeout));
         }
         Ok(())
+    }
+
+    /// What has become of the lane, and of the backend, that it uses.
+    fn obey_backend(&mut self) -> Result<(), End> {
+        if self.way.lanes == Lanes::Own {
+            return Ok(());
+        }
+        if let Place::Shared(lane) = &self.way.place
+            && lane.is_poisoned()
+        {
+            return Err(End(CloseReason::Backend));
+        }
+        let backend = self.worker.door.backend(self.database_index);
+        match self.way.incarnation {
+            Some(incarnation) if incarnation != backend.incarnation() => {
+                self.way.lane.close();
+                Err(End(CloseReason::Backend))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A lane that wasn't read because the client had too much coming is read on.
+    fn let_lane_go_on(&mut self) {
+        if self.holds_up
+            && self.coming() <= self.database.limits.soft_output
+            && let Place::Shared(lane) = &self.way.place
+        {
+            self.holds_up = false;
+            lane.wake();
+        }
     }
 
     fn upload_deadline(&self) -> Option<Instant> {
@@ -196,7 +269,7 @@ impl Connection {
     }
 
     pub(super) fn reply_deadline(&self) -> Option<Instant> {
-        if !self.lane.is_open() || self.is_backend_excused() {
+        if !self.way.has_lane() || self.is_backend_excused() {
             return None;
         }
         self.session
@@ -220,6 +293,7 @@ impl Connection {
             self.reply_deadline(),
             self.output_deadline(),
             self.upload_deadline(),
+            self.way.own_lane_deadline(&self.session),
         ]
         .into_iter()
         .flatten()
@@ -229,7 +303,7 @@ impl Connection {
     /// Whether the lane, and whether the client, has more waiting for it than may be added to.
     fn fullness(&self) -> (bool, bool) {
         let most = self.database.limits.soft_output;
-        (self.lane.unsent() > most, self.coming() > most)
+        (self.way.lane.unsent() > most, self.coming() > most)
     }
 
     /// Bytes that the client has coming.
@@ -253,8 +327,9 @@ impl Connection {
     }
 
     /// Tells of what is held for the client now.
-    pub(super) fn weigh(&mut self, context: &mut Context<'_>) {
-        self.charge.report(self.held(), context.waker());
+    pub(super) fn weigh(&mut self) {
+        let held = self.held();
+        self.charge.report(held, &self.way.waker);
     }
 
     /// Bytes that are held for the client, by the kernel too if it doesn't take what is sent.
@@ -266,14 +341,34 @@ impl Connection {
         };
         let buffers = self.input.capacity() + self.out.capacity() + kernel;
         let scanned = self.scanner.held();
-        buffers + scanned + self.client.held() + self.lane.held() + self.session.held()
+        buffers + scanned + self.client.held() + self.way.lane.held() + self.session.held()
+    }
+
+    /// Whether more requests are read. They are also while nothing of the client's is forwarded, because it may write its whole pipeline
+    /// before it reads, and because its end must be seen while it waits in a blocking command. One that reads its replies waits for
+    /// them, so its requests need not be read ahead.
+    pub(super) fn reads_on(&self) -> bool {
+        let ahead = self.input.len() - self.consumed;
+        ahead < READ_AHEAD
+            || self.session.is_blocked()
+            || self.session.outstanding().0 == 0
+            || self.coming() > self.database.limits.soft_output
     }
 
     /// Takes requests out of the input for as long as they can be dealt with.
-    fn work(&mut self, context: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+    fn work(
+        &mut self,
+        requests: &mut usize,
+        context: &mut Context<'_>,
+        now: Instant,
+    ) -> Result<bool, End> {
         let before = self.consumed;
         let mut taken = before;
         let result = loop {
+            if *requests == 0 {
+                break Ok(true);
+            }
+            *requests -= 1;
             match self.work_once(&mut taken, context, now) {
                 Ok(Step::Again) => {}
                 Ok(Step::Wait | Step::Hold) => break Ok(taken > before),
@@ -288,22 +383,13 @@ impl Connection {
     pub(super) fn on_logged_in(&mut self, context: &mut Context<'_>, now: Instant) {
         self.login_deadline = None;
         self.seat.established();
-        self.prepare_lane(context, now);
-    }
-
-    /// Begins to connect the lane, or goes on with it, so that it stands ready before a request needs it.
-    pub(super) fn prepare_lane(&mut self, context: &mut Context<'_>, now: Instant) {
-        let (_, fault) = self.lane.poll_ready(
-            context,
+        let site = Site {
+            worker: &self.worker,
+            database: &self.database,
+            index: self.database_index,
             now,
-            self.session.protocol(),
-            self.session.database(),
-        );
-        if let Some(fault) = fault {
-            self.worker
-                .door
-                .on_connect_fault(self.database_index, &fault);
-        }
+        };
+        self.way.prepare(&self.session, site, context);
     }
 
     /// The session is back at its beginning: unless its certificate logs it in, it has to log in again in time.

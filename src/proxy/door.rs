@@ -225,6 +225,13 @@ impl Door {
         &self.databases[index].backend
     }
 
+    /// Which process and role each database's backend was last, by the databases' order.
+    pub(super) fn incarnations(&self) -> impl Iterator<Item = u64> {
+        self.databases
+            .iter()
+            .map(|entrance| entrance.backend.incarnation())
+    }
+
     /// The bytes of large values that are on their way to a database's backend.
     pub(super) fn uploads(&self, index: usize) -> &Arc<AtomicU64> {
         &self.databases[index].uploads

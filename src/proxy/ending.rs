@@ -1,9 +1,10 @@
 //! How a connection comes to its end: when it may go, and what is still done before it does.
 
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::{Connection, End, Phase};
+use super::place::Site;
 use crate::telemetry::CloseReason;
 
 /// How long a closing connection waits for its peers to take what is left, twice.
@@ -20,7 +21,7 @@ impl Connection {
             Phase::Ending(_) | Phase::Requests | Phase::Streaming(_) | Phase::ReadingAway => {}
         }
         if self.client_has_left && !self.has_work_left() {
-            self.lane.close();
+            self.way.lane.close();
             return Err(End(CloseReason::Client));
         }
         Ok(())
@@ -29,21 +30,34 @@ impl Connection {
     /// Whether something of what the client has sent is still under way, and will come to an end by itself.
     fn has_work_left(&self) -> bool {
         let cut_off = matches!(self.phase, Phase::Streaming(_));
-        let waits_for_lane = self.waiting.is_some() && self.lane.is_connecting();
-        let owed = self.lane.is_open() && self.session.outstanding().0 > 0;
+        let waits_for_lane = self.waiting.is_some() && self.way.is_lane_connecting();
+        let owed = self.way.has_lane() && self.session.outstanding().0 > 0;
         !self.session.is_blocked()
             && !cut_off
             && (waits_for_lane || owed || self.client.unsent() > 0)
     }
 
     /// One that is idle begins to end when Redwall drains or its keys are worn out.
-    pub(super) fn end_if_due(&mut self) -> Result<(), End> {
+    pub(super) fn end_if_due(&mut self, now: Instant) -> Result<(), End> {
         if !matches!(self.phase, Phase::Requests) || !self.session.is_idle() {
             return Ok(());
         }
-        if self.lane.is_worn_out() {
+        if self.way.lane.is_worn_out() {
             // The next request gets a new one.
-            self.lane.close();
+            self.way.lane.close();
+        }
+        if self
+            .way
+            .own_lane_deadline(&self.session)
+            .is_some_and(|deadline| now >= deadline)
+        {
+            let site = Site {
+                worker: &self.worker,
+                database: &self.database,
+                index: self.database_index,
+                now,
+            };
+            self.way.leave_own_lane(&self.session, site);
         }
         if self.input.is_empty() {
             if self.worker.is_draining() {
@@ -58,13 +72,13 @@ impl Connection {
     /// Says goodbye: flushes what is left for the backend and for the client, as far as that takes no waiting time.
     pub(super) async fn finish(mut self) {
         (self.input, self.out) = (Vec::new(), Vec::new());
-        if self.lane.unsent() == 0 {
-            self.lane.close();
+        if self.way.lane.unsent() == 0 {
+            self.way.lane.close();
         }
         let flushed = std::future::poll_fn(|context| {
-            let lane = self.lane.poll_flush(context).map(|_| ());
+            let lane = self.way.lane.poll_flush(context).map(|_| ());
             let client = self.client.poll_flush(context).map(|_| ());
-            self.weigh(context);
+            self.weigh();
             if (lane.is_ready() && client.is_ready()) || self.must_go() {
                 Poll::Ready(())
             } else {
@@ -73,7 +87,7 @@ impl Connection {
         });
         // The peers have had their time; what they don't take now is lost with the connection.
         let _ = tokio::time::timeout(GOODBYE, flushed).await;
-        self.lane.close();
+        self.way.lane.close();
         self.client.say_goodbye();
         let _ = tokio::time::timeout(GOODBYE, async {
             let said = std::future::poll_fn(|context| match self.must_go() {

@@ -11,11 +11,14 @@ use rustls::ProtocolVersion;
 
 use super::connection::{Connection, End, Phase};
 use super::memory::Charge;
+use super::place::Way;
 use super::plaintext;
 use super::seats::Seat;
+use super::spares::own_name;
 use super::steps::Place;
 use super::vital::Alone;
 use super::worker::{Accepted, Worker};
+use crate::backend::Purpose;
 use crate::client::fault::utc;
 use crate::client::{
     Client, ClientFault, HandshakeFault, IdentityFault, Received, Seen, Tls, TlsFault, identity,
@@ -24,7 +27,7 @@ use crate::client::{
 use crate::lane::Lane;
 use crate::resp::RequestScanner;
 use crate::session::{Beginning, Session};
-use crate::snapshot::{Database, Transport};
+use crate::snapshot::{Database, Lanes, Transport};
 use crate::telemetry::{CloseReason, HandshakeOutcome};
 
 /// So many reloads a handshake may outlive.
@@ -335,8 +338,12 @@ impl Newcomer {
         };
         let session = Session::new(beginning, &database.policy);
         let status = Arc::clone(worker.door.backend(index));
-        let name = format!("redwall:{}:{id}", database.name);
-        let lane = Lane::new(Arc::clone(&database.backend), status, name);
+        let (purpose, name) = match database.lanes {
+            Lanes::Own => (Purpose::Client, format!("redwall:{}:{id}", database.name)),
+            Lanes::Shared => (Purpose::Spare, own_name(&database)),
+        };
+        let lane = Lane::new(Arc::clone(&database.backend), status, purpose, name);
+        let lanes = database.lanes;
         Connection {
             charge: Charge::new(worker.door.memory()),
             worker,
@@ -348,7 +355,11 @@ impl Newcomer {
             client,
             login_deadline: session.principal().is_none().then_some(login_deadline),
             session,
-            lane,
+            way: Way::new(lane, lanes),
+            ended: None,
+            given_up: false,
+            holds_up: false,
+            coming_in: 0,
             facts: None,
             scanner: RequestScanner::default(),
             input,

@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::connection::{Connection, End, Phase};
+use super::place::{Place, Site};
 use crate::client::Received;
 use crate::resp::Frame;
-use crate::session::Route;
+use crate::session::{LARGE, Route};
 use crate::telemetry::{CloseReason, DatabaseShard};
 
 /// Most bytes that are held for a client that isn't logged in: more than the largest request that it may send.
@@ -21,15 +22,22 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<bool, End> {
-        if self.lane.is_connecting() {
-            self.prepare_lane(context, now);
+        if self.way.lane.is_connecting() {
+            // What can't be had is told when it is needed.
+            let site = Site {
+                worker: &self.worker,
+                database: &self.database,
+                index: self.database_index,
+                now,
+            };
+            let _ = self.way.own_readiness(&self.session, site, context);
         }
         if self.coming() > self.database.limits.soft_output {
             return Ok(false);
         }
         let worker = Rc::clone(&self.worker);
         let mut scratch = worker.lane_scratch.borrow_mut();
-        let received = match self.lane.poll_receive(context, &mut scratch) {
+        let received = match self.way.lane.poll_receive(context, &mut scratch) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(received)) => received,
             Poll::Ready(Err(fault)) => {
@@ -57,7 +65,7 @@ impl Connection {
         shard: Option<&DatabaseShard>,
     ) -> Result<(), String> {
         while !bytes.is_empty() {
-            let Some(scanner) = self.lane.scanner() else {
+            let Some(scanner) = self.way.lane.scanner() else {
                 return Ok(());
             };
             let step = scanner.advance(bytes).map_err(|fault| fault.to_string())?;
@@ -79,13 +87,16 @@ impl Connection {
                     .session
                     .on_frame(frame, now, &mut self.out)
                     .map_err(|fault| fault.to_string())?;
+                if frame.len() > LARGE as u64 {
+                    self.way.stay.had_large_reply(now);
+                }
                 if let (Some(ended), Some(shard)) = (ended, shard) {
                     shard.latency(now.saturating_duration_since(ended.since));
                 }
             }
         }
         if self.session.outstanding().0 == 0 {
-            self.lane.all_answered();
+            self.way.lane.all_answered();
         }
         Ok(())
     }
@@ -93,7 +104,8 @@ impl Connection {
     /// The lane is gone. A client that misses a reply, or whose state was there, is closed, as it would be by a server:
     /// an error in place of a reply would make libraries believe that they had one.
     fn on_lane_lost(&mut self, reason: &str) -> Result<bool, End> {
-        self.lane.close();
+        self.way.lane.close();
+        self.way.place = Place::Nowhere;
         if self.session.is_idle() && !matches!(self.phase, Phase::Streaming(_)) {
             return Ok(true);
         }
@@ -104,7 +116,7 @@ impl Connection {
 
     /// Nobody can say any more which reply is whose: whatever came before may have been another's, so the client goes too.
     fn on_unpaired(&mut self, reason: &str) -> End {
-        self.lane.close();
+        self.way.lane.close();
         tracing::error!(database = %self.database.name, reason, "replies could not be paired");
         self.push_last_words();
         End(CloseReason::Backend)
@@ -120,7 +132,8 @@ impl Connection {
     /// pipeline before it reads, and because its end must be seen while it waits in a blocking command; only when the
     /// backend takes nothing, or the cap is reached, is it left alone.
     pub(super) fn pull_from_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        if self.client_has_left || self.lane.unsent() > self.database.limits.soft_output {
+        let backend_is_full = self.way.lane.unsent() > self.database.limits.soft_output;
+        if self.client_has_left || backend_is_full || !self.reads_on() {
             return Ok(false);
         }
         let waiting = self.input.len() - self.consumed;
@@ -164,7 +177,7 @@ impl Connection {
     }
 
     pub(super) fn push_to_lane(&mut self, context: &mut Context<'_>) -> Result<(), End> {
-        match self.lane.poll_flush(context) {
+        match self.way.lane.poll_flush(context) {
             Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
             Poll::Ready(Err(fault)) => self.on_lane_lost(&fault.to_string()).map(|_| ()),
         }
@@ -175,22 +188,18 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<(), End> {
-        if let Some(shard) = self.worker.shard.database(self.database_index)
-            && !self.out.is_empty()
-        {
-            shard.sent(self.out.len());
+        if !self.out.is_empty() {
+            let out = std::mem::take(&mut self.out);
+            self.send_now(&out, now)?;
         }
         let before = self.client.unsent();
-        self.client
-            .send(&mut self.out)
-            .map_err(|_| End(CloseReason::Transport))?;
-        let added = self.client.unsent() - before;
+        if before == 0 {
+            return Ok(());
+        }
         match self.client.poll_flush(context) {
             Poll::Ready(Ok(())) => self.output_moved = now,
             Poll::Ready(Err(_)) => return Err(End(CloseReason::Transport)),
-            Poll::Pending if before == 0 || self.client.unsent() < before + added => {
-                self.output_moved = now
-            }
+            Poll::Pending if self.client.unsent() < before => self.output_moved = now,
             Poll::Pending => {}
         }
         Ok(())

@@ -4,15 +4,20 @@
 
 pub mod acceptor;
 mod connection;
+mod delivery;
 mod door;
 mod ending;
 mod establish;
 mod flow;
+mod lanes;
 mod memory;
+mod place;
 mod plaintext;
 mod renewal;
 mod requests;
 mod seats;
+mod shared_lane;
+mod spares;
 mod steps;
 mod upload;
 pub mod vital;

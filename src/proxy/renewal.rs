@@ -43,7 +43,7 @@ impl Connection {
             return Err(self.withdraw(CloseReason::Revoked, "its database is gone"));
         };
         if database.backend.is_same_server(&self.database.backend) {
-            self.lane.retarget(&database.backend);
+            self.way.lane.retarget(&database.backend);
         } else {
             return Err(self.withdraw(CloseReason::BackendChanged, "its backend has changed"));
         }
@@ -99,7 +99,7 @@ impl Connection {
 
     /// What waits for the backend was allowed by rights that are gone.
     fn withdraw(&mut self, reason: CloseReason, why: &str) -> End {
-        self.lane.close();
+        self.way.lane.close();
         if self
             .worker
             .may_log(&self.database, self.peer, Instant::now())

@@ -4,8 +4,9 @@ use std::task::Context;
 use std::time::Instant;
 
 use super::connection::{Connection, End, Phase, Step};
+use super::place::{Pending, Place, Sent, Site};
 use super::upload::Upload;
-use crate::lane::Readiness;
+use crate::command::CommandId;
 use crate::resp::{Limits, Scan};
 use crate::session::{Action, Around, Denied, Handled, LoginOutcome};
 use crate::telemetry::{CloseReason, VerdictLabel};
@@ -50,7 +51,7 @@ impl Connection {
             }
             Ok(Scan::Rest { len }) => {
                 if let Phase::Streaming(_) = self.phase {
-                    self.lane.append_rest(&self.input[*taken..*taken + len]);
+                    self.way.lane.append_rest(&self.input[*taken..*taken + len]);
                 }
                 self.phase = Phase::Requests;
                 *taken += len;
@@ -72,13 +73,21 @@ impl Connection {
     fn is_held_back(&self) -> bool {
         match self.phase {
             Phase::Requests => {
-                self.session.outstanding().0 >= self.database.limits.max_in_flight
+                self.session.outstanding().0 >= self.most_in_flight()
                     || self.coming() > self.database.limits.soft_output
-                    || self.lane.unsent() > self.database.limits.soft_output
+                    || self.way.lane.unsent() > self.database.limits.soft_output
             }
-            Phase::Streaming(_) => self.lane.unsent() > self.database.limits.soft_output,
+            Phase::Streaming(_) => self.way.lane.unsent() > self.database.limits.soft_output,
             Phase::ReadingAway => false,
             Phase::Ending(_) => true,
+        }
+    }
+
+    fn most_in_flight(&self) -> usize {
+        let most = self.database.limits.max_in_flight;
+        match &self.way.place {
+            Place::Shared(_) => most.min(self.way.stay.window()),
+            Place::Nowhere | Place::Own => most,
         }
     }
 
@@ -131,7 +140,7 @@ impl Connection {
                     .grow_to(announced)
                     .map_err(|_| End(CloseReason::Overflow))?;
                 upload.arrived(self.input.len() - *taken, now);
-                self.lane.append_rest(&self.input[*taken..]);
+                self.way.lane.append_rest(&self.input[*taken..]);
             }
             Phase::ReadingAway | Phase::Ending(_) => {}
         }
@@ -166,35 +175,27 @@ impl Connection {
             Action::Incomplete => return Ok(Step::Hold),
             Action::Wait => return Ok(Step::Wait),
             Action::Forward(forward) => {
-                let (protocol, number) = (self.session.protocol(), self.session.database());
-                let (readiness, fault) = self.lane.poll_ready(context, now, protocol, number);
-                if let Some(fault) = fault {
-                    self.worker
-                        .door
-                        .on_connect_fault(self.database_index, &fault);
-                }
-                let upload = match (readiness, part) {
-                    (Readiness::Pending, _) => return Ok(Step::Wait),
-                    (Readiness::Unavailable(text), _) => Err(text),
-                    (Readiness::Open, None) => Ok(None),
-                    (Readiness::Open, Some(_)) => self.begin_upload(now).map(Some),
+                let (row, is_part) = (forward.row(), part.is_some());
+                let pending = match input.len() > request.bytes().len() {
+                    true => Pending::More,
+                    false => Pending::Nothing,
                 };
-                let row = forward.row();
-                match upload {
-                    Ok(upload) => {
-                        self.lane.append(&forward);
-                        self.session.forwarded(forward);
-                        self.phase = upload.map_or(Phase::Requests, Phase::Streaming);
-                        self.worker.shard.command(row, VerdictLabel::Allowed);
+                let upload = part.map(|_| self.begin_upload(now)).transpose();
+                let site = Site {
+                    worker: &self.worker,
+                    database: &self.database,
+                    index: self.database_index,
+                    now,
+                };
+                let (session, out) = (&mut self.session, &mut self.out);
+                let sent = match &upload {
+                    Ok(_) => {
+                        let surroundings = (site, context);
+                        self.way.send(forward, pending, session, out, surroundings)
                     }
-                    Err(text) => {
-                        self.session.refuse_unavailable(text, &mut self.out);
-                        if part.is_some() {
-                            self.phase = Phase::ReadingAway;
-                        }
-                        self.worker.shard.command(row, VerdictLabel::Unavailable);
-                    }
-                }
+                    Err(text) => Sent::Unavailable(text),
+                };
+                return self.on_sent(&sent, row, upload.unwrap_or(None), is_part);
             }
             Action::Handled(handled) => {
                 let is_part = part.is_some();
@@ -202,6 +203,32 @@ impl Connection {
                 if is_part && matches!(self.phase, Phase::Requests) {
                     self.phase = Phase::ReadingAway;
                 }
+            }
+        }
+        Ok(Step::Again)
+    }
+
+    /// A permitted request, of which a part may be here, is on its way, or isn't.
+    fn on_sent(
+        &mut self,
+        sent: &Sent,
+        row: CommandId,
+        upload: Option<Upload>,
+        is_part: bool,
+    ) -> Result<Step, End> {
+        match sent {
+            Sent::Wait => return Ok(Step::Wait),
+            Sent::Replaced => return Err(End(CloseReason::Backend)),
+            Sent::Done => {
+                self.phase = upload.map_or(Phase::Requests, Phase::Streaming);
+                self.worker.shard.command(row, VerdictLabel::Allowed);
+            }
+            Sent::Unavailable(text) => {
+                self.session.refuse_unavailable(text, &mut self.out);
+                if is_part {
+                    self.phase = Phase::ReadingAway;
+                }
+                self.worker.shard.command(row, VerdictLabel::Unavailable);
             }
         }
         Ok(Step::Again)
@@ -233,19 +260,20 @@ impl Connection {
             }
             Handled::Login { outcome } => self.on_login(outcome, context, now),
             Handled::Tell { internal, done } => {
-                if self.lane.is_open() {
-                    self.lane.tell(&internal);
+                if self.way.lane.is_open() {
+                    self.way.lane.tell(&internal);
                     self.session.told(internal, now);
                 } else {
                     // A connection that is being made would come up with the old protocol.
-                    self.lane.close();
+                    self.way.lane.close();
                     self.session.not_told(internal, &mut self.out);
                 }
                 self.on_logged_in(context, now);
                 self.on_handled(*done, context, now);
             }
             Handled::Reset => {
-                self.lane.close();
+                self.way.lane.close();
+                self.way.place = Place::Nowhere;
                 self.expect_login(now);
             }
             Handled::Quit => self.phase = Phase::Ending(CloseReason::Client),

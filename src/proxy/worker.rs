@@ -12,9 +12,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::door::{Door, Ticket};
 use super::establish;
+use super::lanes::SharedLanes;
 use super::seats::Seats;
+use super::spares::Spares;
 use super::steps::Steps;
 use super::vital;
+use crate::client::Scratch;
 use crate::snapshot::{Database, Published, Transport};
 use crate::telemetry::log::{Line, LineLimiter};
 use crate::telemetry::{Metrics, Shard};
@@ -86,6 +89,9 @@ pub(super) struct Worker {
     pub(super) steps: Rc<Steps>,
     pub(super) client_scratch: RefCell<Box<[u8]>>,
     pub(super) lane_scratch: RefCell<Box<[u8]>>,
+    pub(super) seal_scratch: RefCell<Scratch>,
+    pub(super) lanes: SharedLanes,
+    pub(super) spares: Spares,
     next_client: Arc<AtomicU64>,
     draining: Cell<bool>,
     /// The generation of which the memory's budget was last looked at.
@@ -186,6 +192,9 @@ async fn run(start: Start, shard: Arc<Shard>, receiver: mpsc::UnboundedReceiver<
         seats: Rc::default(),
         client_scratch: RefCell::new(vec![0; CLIENT_SCRATCH].into_boxed_slice()),
         lane_scratch: RefCell::new(vec![0; LANE_SCRATCH].into_boxed_slice()),
+        seal_scratch: RefCell::default(),
+        lanes: SharedLanes::default(),
+        spares: Spares::default(),
         next_client,
         draining: Cell::new(false),
         budgeted: Cell::new(0),
@@ -214,6 +223,8 @@ async fn control(
                 let now = Instant::now();
                 worker.keep_to_budget();
                 worker.seats.sweep(now);
+                worker.lanes.sweep(worker, now);
+                worker.spares.sweep(now);
                 worker.shard.event_loop().beat(now);
             }
             changed = course.changed() => {

@@ -8,6 +8,7 @@ mod exec;
 mod hello;
 mod login;
 mod own_answer;
+mod placement;
 mod reply;
 mod request;
 mod strict;
@@ -18,6 +19,7 @@ mod transaction;
 mod tests;
 
 pub use action::{Action, Around, Denied, Forward, Handled, Internal, LoginOutcome, Wire};
+pub use placement::{BULKY, Class, LARGE, Placement, Trace};
 pub use reply::{PairingFault, Route};
 
 use std::sync::Arc;
@@ -126,6 +128,11 @@ impl Session {
     /// Whether the backend may take as long as it likes for a reply, as BLPOP lets it.
     pub fn is_blocked(&self) -> bool {
         self.turns.is_blocked()
+    }
+
+    /// Whether the backend owes a reply.
+    pub fn has_outstanding(&self) -> bool {
+        self.turns.awaited() > 0
     }
 
     /// Replies that the backend owes, and bytes of answers that wait behind them.

@@ -94,6 +94,30 @@ impl Session {
         }
     }
 
+    /// The beginning of a reply has come from a lane that others use too, and goes to the client.
+    pub fn on_shared_beginning(&mut self, now: Instant) {
+        self.turns.excuse(now);
+        self.turns.passes();
+    }
+
+    /// The end of a reply has come from a lane that others use too, whose requests have no effect on the session. Answers whose turn
+    /// has come go to `out`.
+    ///
+    /// # Errors
+    /// [`PairingFault`]: nobody waits for it here.
+    pub fn on_shared_end(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<Ended, PairingFault> {
+        let ended = self.turns.frame_ended(Whole::Always, now, out);
+        match ended {
+            Some(ended) if ended.effect == ReplyEffect::Nothing => Ok(ended),
+            Some(_) => Err(PairingFault::OutOfStep),
+            None => Err(PairingFault::Surplus),
+        }
+    }
+
     /// A frame has ended that completes no reply.
     fn on_aside(&mut self, out: &mut Vec<u8>) -> Option<Ended> {
         self.turns.passed(out);

@@ -100,6 +100,12 @@ impl Session {
         self.turns.expect(awaited);
     }
 
+    /// A permitted SELECT of a number that the backend has: it counts for the requests that come next.
+    pub fn selected(&mut self, number: u32, out: &mut Vec<u8>) {
+        self.database = number;
+        self.turns.answer(out, |out| encode::simple(out, "OK"));
+    }
+
     /// Redwall's own word to the backend is on its way.
     pub fn told(&mut self, internal: Internal, now: Instant) {
         let Internal {

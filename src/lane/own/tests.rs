@@ -7,7 +7,12 @@ const REQUEST: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 fn lane(target: &Arc<BackendTarget>) -> Lane {
     let (status, _) = testing::status();
-    Lane::new(Arc::clone(target), status, "redwall:main:1".to_owned())
+    Lane::new(
+        Arc::clone(target),
+        status,
+        Purpose::Client,
+        "redwall:main:1".to_owned(),
+    )
 }
 
 async fn open(lane: &mut Lane) {

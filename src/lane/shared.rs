@@ -1,0 +1,360 @@
+//! A backend connection that many clients use at once: their requests leave in one write, and what comes back is cut into replies
+//! and handed to whoever asked, first in, first out.
+//!
+//! It never looks at what a reply says but for its own fences, and ends at the first byte that it can't account for.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::fence::Fence;
+use super::own::LaneFault;
+use crate::backend::{Connected, Stream};
+use crate::pairing::{Done, Queue, Turn};
+use crate::resp::{Frame, FrameKind, ReplyFault, ReplyScanner};
+use crate::session::{Forward, LARGE};
+use crate::telemetry::BackendConnection;
+
+/// Most bytes that wait for the backend's socket before clients are held back.
+pub const MOST_UNSENT: usize = 1024 * 1024;
+
+/// A connection that owes replies and hasn't moved for so long takes nothing from clients that could go elsewhere: the backend may
+/// be holding back one request that isn't theirs.
+const STALL: Duration = Duration::from_millis(50);
+
+/// A buffer with more room than this is given back when it is empty.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// Most plaintext in one TLS record.
+const MAX_RECORD: usize = 16 * 1024;
+
+/// What has come for one client: the end of a reply perhaps, whole ones, and the beginning of another perhaps.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// The bytes as the backend sent them.
+    pub bytes: &'a [u8],
+    /// Where in `bytes` replies end, ascending.
+    pub ends: &'a [usize],
+}
+
+impl Piece<'_> {
+    /// Bytes of each reply that ends here, without what came of it before.
+    pub fn lens(&self) -> impl Iterator<Item = usize> {
+        let starts = std::iter::once(&0).chain(self.ends);
+        self.ends.iter().zip(starts).map(|(end, start)| end - start)
+    }
+
+    /// The beginning of a reply whose end hasn't come; empty if there is none.
+    pub fn rest(&self) -> &[u8] {
+        &self.bytes[self.ends.last().copied().unwrap_or(0)..]
+    }
+}
+
+/// Whether a connection takes new clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    Open,
+    /// It takes none, answers what is owed, and ends.
+    Retired,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Used {
+    No,
+    Yes,
+}
+
+/// Why what came can't be accounted for. Whose the replies before it were can't be known for certain either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedFault {
+    /// It isn't RESP.
+    Reply(ReplyFault),
+    /// A reply that nobody waits for.
+    Surplus,
+    /// A push or an attribute, which nobody can have asked for here.
+    Aside,
+    /// A fence was answered with something else.
+    Fence,
+}
+
+impl std::fmt::Display for SharedFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reply(fault) => write!(f, "{fault}"),
+            Self::Surplus => f.write_str("the backend sent a reply that nothing was waiting for"),
+            Self::Aside => f.write_str(
+                "the backend sent a push or an attribute that nobody can have asked for",
+            ),
+            Self::Fence => f.write_str(
+                "the backend's replies have shifted: an echo wasn't answered with its own text",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SharedFault {}
+
+/// One shared connection. `O` tells one client from another.
+#[derive(Debug)]
+pub struct Shared<O> {
+    stream: Stream,
+    scanner: ReplyScanner,
+    queue: Queue<O>,
+    outgoing: Vec<u8>,
+    sent: usize,
+    records: u64,
+    course: Course,
+    fence: Fence,
+    /// Whether anything was asked since the last fence.
+    used: Used,
+    /// When something last came, or was first asked for.
+    moved: Instant,
+    /// Where replies end in what is being looked at; kept for its memory.
+    ends: Vec<usize>,
+    _counted: BackendConnection,
+}
+
+impl<O: Clone + PartialEq> Shared<O> {
+    /// A connection that has just been made.
+    pub fn new(connected: Connected, now: Instant) -> Self {
+        Self {
+            stream: connected.stream,
+            scanner: ReplyScanner::new(),
+            queue: Queue::default(),
+            outgoing: Vec::new(),
+            sent: 0,
+            records: 0,
+            course: Course::Open,
+            fence: Fence::new(),
+            used: Used::No,
+            moved: now,
+            ends: Vec::new(),
+            _counted: connected.counted,
+        }
+    }
+
+    /// Whether it takes new clients.
+    pub fn is_open(&self) -> bool {
+        self.course == Course::Open
+    }
+
+    /// Takes no new client from now on.
+    pub fn retire(&mut self) {
+        self.course = Course::Retired;
+    }
+
+    /// Whether nothing is owed or under way.
+    pub fn is_quiet(&self) -> bool {
+        self.queue.is_empty() && self.outgoing.is_empty()
+    }
+
+    /// Whether replies are owed and nothing has come for a while.
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        self.has_stood_still(now, STALL)
+    }
+
+    /// Whether replies are owed and nothing has come for `long`.
+    pub fn has_stood_still(&self, now: Instant, long: Duration) -> bool {
+        !self.queue.is_empty() && now.saturating_duration_since(self.moved) > long
+    }
+
+    /// How long it has owed nothing, if it owes nothing.
+    pub fn idle_since(&self) -> Option<Instant> {
+        self.is_quiet().then_some(self.moved)
+    }
+
+    /// Replies that are owed.
+    pub fn owed(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes that wait for the backend's socket.
+    pub fn unsent(&self) -> usize {
+        self.outgoing.len() - self.sent
+    }
+
+    /// Whose reply comes next; `None` if it is nobody's.
+    pub fn next(&self) -> Option<&O> {
+        match self.queue.head()? {
+            Turn::Owner(owner) => Some(owner),
+            Turn::Fence => None,
+        }
+    }
+
+    /// Everybody who has a reply coming.
+    pub fn owners(&self) -> impl Iterator<Item = &O> {
+        self.queue.owners()
+    }
+
+    /// Appends a whole permitted request of `owner`. Nothing reaches the backend before [`Shared::poll_flush`].
+    pub fn append(&mut self, forward: &Forward<'_>, owner: &O, now: Instant) {
+        if self.queue.is_empty() {
+            self.moved = now;
+        }
+        self.used = Used::Yes;
+        self.queue.expect(owner);
+        self.put(forward.bytes());
+    }
+
+    /// Asks the backend for an echo, unless nothing was asked of it since the last one, or that is still owed.
+    pub fn append_fence(&mut self, now: Instant) {
+        if self.used == Used::No || self.course == Course::Retired {
+            return;
+        }
+        if let Some(request) = self.fence.next() {
+            self.used = Used::No;
+            if self.queue.is_empty() {
+                self.moved = now;
+            }
+            self.put(&request);
+            self.queue.expect_fence();
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if self.sent > self.outgoing.len() / 2 {
+            // A backend that always takes something, but never all, would have the buffer grow for ever.
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
+        }
+        self.outgoing.extend_from_slice(bytes);
+    }
+
+    /// Writes to the backend until all is written or its socket is full.
+    ///
+    /// # Errors
+    /// [`LaneFault`]
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), LaneFault>> {
+        if self.outgoing.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.sent < self.outgoing.len() {
+            let pending = &self.outgoing[self.sent..];
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, pending))
+                .map_err(LaneFault::Io)?;
+            if written == 0 {
+                return Poll::Ready(Err(LaneFault::Io(io::ErrorKind::WriteZero.into())));
+            }
+            self.sent += written;
+            self.records += written.div_ceil(MAX_RECORD) as u64;
+        }
+        ready!(Pin::new(&mut self.stream).poll_flush(context)).map_err(LaneFault::Io)?;
+        self.sent = 0;
+        self.outgoing.clear();
+        self.outgoing.shrink_to(KEPT_CAPACITY);
+        if self.is_worn_out() {
+            self.retire();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether its keys may not encrypt much more; the last 1/256 is left for what clients that stay have under way.
+    fn is_worn_out(&self) -> bool {
+        let limit = self.stream.record_limit();
+        limit.is_some_and(|most| self.records >= most - most / 256)
+    }
+
+    /// Reads once from the backend into `scratch`; returns the number of bytes.
+    ///
+    /// # Errors
+    /// [`LaneFault`]
+    pub fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        scratch: &mut [u8],
+    ) -> Poll<Result<usize, LaneFault>> {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))
+            .map_err(LaneFault::Io)?;
+        match buffer.filled().len() {
+            0 => Poll::Ready(Err(LaneFault::Closed)),
+            received => Poll::Ready(Ok(received)),
+        }
+    }
+
+    /// Cuts what was received into pieces, each for one client, and has them delivered in order. A reply that turns out to be large
+    /// retires the connection, so that nobody else comes to wait behind the next one.
+    ///
+    /// # Errors
+    /// [`SharedFault`]: what came before it has been delivered; nothing that comes after it can be.
+    pub fn pair(
+        &mut self,
+        received: &[u8],
+        now: Instant,
+        mut deliver: impl FnMut(&O, Piece<'_>),
+    ) -> Result<(), SharedFault> {
+        self.moved = now;
+        let mut ends = std::mem::take(&mut self.ends);
+        let paired = self.cut(received, &mut ends, &mut deliver);
+        ends.clear();
+        self.ends = ends;
+        if self.scanner.least_len() > LARGE as u64 {
+            self.retire();
+        }
+        paired
+    }
+
+    fn cut(
+        &mut self,
+        received: &[u8],
+        ends: &mut Vec<usize>,
+        deliver: &mut impl FnMut(&O, Piece<'_>),
+    ) -> Result<(), SharedFault> {
+        let (mut start, mut at) = (0, 0);
+        while at < received.len() {
+            let (consumed, frame) = self.advance(&received[at..])?;
+            at += consumed;
+            let Some(frame) = frame else { continue };
+            ends.push(at - start);
+            match self.queue.ended() {
+                Done::One => continue,
+                Done::Fence => self.fence.ended(&frame)?,
+                Done::Owner(owner) => {
+                    let bytes = &received[start..at];
+                    deliver(&owner, Piece { bytes, ends });
+                }
+            }
+            ends.clear();
+            start = at;
+        }
+        if let Some(Turn::Owner(owner)) = self.queue.head()
+            && start < at
+        {
+            let bytes = &received[start..at];
+            deliver(owner, Piece { bytes, ends });
+        }
+        Ok(())
+    }
+
+    /// Reads on to the end of a frame or of what was received.
+    fn advance(&mut self, received: &[u8]) -> Result<(usize, Option<Frame>), SharedFault> {
+        let step = self.scanner.advance(received).map_err(SharedFault::Reply)?;
+        let kind = step
+            .end
+            .as_ref()
+            .or(self.scanner.current())
+            .map(Frame::kind);
+        match (kind, self.queue.head()) {
+            (Some(FrameKind::Push | FrameKind::Attribute), _) => return Err(SharedFault::Aside),
+            (Some(FrameKind::Reply), None) => return Err(SharedFault::Surplus),
+            (Some(FrameKind::Reply), Some(Turn::Fence)) => {
+                self.fence.hear(&received[..step.consumed])?
+            }
+            (Some(FrameKind::Reply), Some(Turn::Owner(_))) | (None, _) => {}
+        }
+        Ok((step.consumed, step.end))
+    }
+}
+
+/// One that is owed nothing ends by a reset, so that it costs no local port for the minute of TIME_WAIT. Any other lets the backend
+/// read all of it: what was permitted and is on its way is carried out, even if nobody hears of it.
+impl<O> Drop for Shared<O> {
+    fn drop(&mut self) {
+        if self.queue.is_empty() && self.outgoing.is_empty() {
+            self.stream.reset_on_close();
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Whose replies come next on a connection that many clients use: first in, first out, and nobody is ever taken out.
+//!
+//! A client that has gone keeps its places; what comes for it is read and dropped by whoever delivers. Redwall's own fences stand
+//! in the same queue.
+
+use std::collections::VecDeque;
+
+/// Places for which memory is kept when none is taken.
+const KEPT_PLACES: usize = 1024;
+
+/// Who a reply is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn<'q, O> {
+    /// A client.
+    Owner(&'q O),
+    /// Redwall itself: it asked for an echo, to see that replies are still in step.
+    Fence,
+}
+
+#[derive(Debug)]
+enum Place<O> {
+    Owner { owner: O, replies: u32 },
+    Fence,
+}
+
+/// The replies that a backend owes on one connection, oldest first.
+#[derive(Debug)]
+pub struct Queue<O> {
+    places: VecDeque<Place<O>>,
+    replies: usize,
+}
+
+impl<O> Default for Queue<O> {
+    fn default() -> Self {
+        Self {
+            places: VecDeque::new(),
+            replies: 0,
+        }
+    }
+}
+
+impl<O> Queue<O> {
+    /// Whether nothing is owed.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Replies that are owed, fences included.
+    pub fn len(&self) -> usize {
+        self.replies
+    }
+
+    /// Whose the next reply is; `None` if none is owed.
+    pub fn head(&self) -> Option<Turn<'_, O>> {
+        self.places.front().map(|place| match place {
+            Place::Owner { owner, .. } => Turn::Owner(owner),
+            Place::Fence => Turn::Fence,
+        })
+    }
+
+    /// A fence has been appended.
+    pub fn expect_fence(&mut self) {
+        self.replies += 1;
+        self.places.push_back(Place::Fence);
+    }
+
+    /// The next reply has fully arrived.
+    pub fn ended(&mut self) -> Done<O> {
+        match self.places.front_mut() {
+            None => return Done::Fence,
+            Some(Place::Owner { replies, .. }) if *replies > 1 => {
+                *replies -= 1;
+                self.replies -= 1;
+                return Done::One;
+            }
+            Some(Place::Owner { .. } | Place::Fence) => {}
+        }
+        self.replies -= 1;
+        let place = self.places.pop_front();
+        if self.places.is_empty() && self.places.capacity() > KEPT_PLACES {
+            self.places = VecDeque::new();
+        }
+        match place {
+            Some(Place::Owner { owner, .. }) => Done::Owner(owner),
+            Some(Place::Fence) | None => Done::Fence,
+        }
+    }
+
+    /// Everybody who has a reply coming; some more than once.
+    pub fn owners(&self) -> impl Iterator<Item = &O> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Owner { owner, .. } => Some(owner),
+            Place::Fence => None,
+        })
+    }
+}
+
+impl<O: Clone + PartialEq> Queue<O> {
+    /// A request of `owner` has been appended: its reply is the last to come.
+    pub fn expect(&mut self, owner: &O) {
+        self.replies += 1;
+        if let Some(Place::Owner {
+            owner: last,
+            replies,
+        }) = self.places.back_mut()
+            && last == owner
+        {
+            *replies += 1;
+            return;
+        }
+        self.places.push_back(Place::Owner {
+            owner: owner.clone(),
+            replies: 1,
+        });
+    }
+}
+
+/// What has ended with a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done<O> {
+    /// Only itself: the next one is the same client's, whose requests stood in a row.
+    One,
+    /// The last of those that this client asked for in a row.
+    Owner(O),
+    /// A fence, which is nobody's.
+    Fence,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn requests_in_a_row_take_one_place_and_keep_their_order() {
+        let mut queue = Queue::default();
+        for owner in [1, 1, 2] {
+            queue.expect(&owner);
+        }
+        queue.expect_fence();
+        queue.expect(&1);
+        assert_eq!((queue.places.len(), queue.len()), (4, 5));
+        let mut heard = Vec::new();
+        while let Some(turn) = queue.head() {
+            heard.push(match turn {
+                Turn::Owner(owner) => *owner,
+                Turn::Fence => 0,
+            });
+            queue.ended();
+        }
+        assert_eq!(heard, [1, 1, 2, 0, 1]);
+        assert!(queue.is_empty());
+        assert_eq!(queue.replies, 0);
+    }
+
+    #[test]
+    fn only_the_last_of_requests_in_a_row_gives_their_place_up() {
+        let mut queue = Queue::default();
+        for owner in [1, 1, 2] {
+            queue.expect(&owner);
+        }
+        assert_eq!(queue.owners().collect::<Vec<_>>(), [&1, &2]);
+        assert_eq!(queue.ended(), Done::One);
+        assert_eq!(queue.ended(), Done::Owner(1));
+        assert_eq!(queue.ended(), Done::Owner(2));
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_comes_to_whoever_asked_in_the_order_of_asking(
+            steps in prop::collection::vec((0_u8..6, any::<bool>()), 0..200),
+        ) {
+            let (mut queue, mut model) = (Queue::default(), VecDeque::new());
+            for (owner, asks) in steps {
+                if asks {
+                    match owner {
+                        0 => queue.expect_fence(),
+                        owner => queue.expect(&owner),
+                    }
+                    model.push_back(owner);
+                } else {
+                    let head = queue.head().map(|turn| match turn {
+                        Turn::Owner(owner) => *owner,
+                        Turn::Fence => 0,
+                    });
+                    prop_assert_eq!(head, model.pop_front());
+                    queue.ended();
+                }
+                prop_assert_eq!(queue.len(), model.len());
+            }
+        }
+    }
+}

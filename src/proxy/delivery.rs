@@ -1,0 +1,125 @@
+//! Replies from a shared lane: they go from the lane's read buffer straight to the client's socket, in the lane's own turn.
+//!
+//! The client's task isn't woken for them, unless it has something to do because of them.
+
+use std::time::Instant;
+
+use super::connection::{Connection, End, Phase};
+use crate::lane::Piece;
+use crate::session::LARGE;
+use crate::telemetry::CloseReason;
+
+impl Connection {
+    /// Takes what a shared lane has got for the client.
+    pub(super) fn take_replies(&mut self, piece: &Piece<'_>, now: Instant) {
+        if self.ended.is_some() || self.given_up {
+            return;
+        }
+        if let Err(End(reason)) = self.deliver_piece(piece, now) {
+            self.ended = Some(reason);
+        }
+        if self.has_something_to_do() {
+            self.way.waker.wake_by_ref();
+        }
+    }
+
+    fn deliver_piece(&mut self, piece: &Piece<'_>, now: Instant) -> Result<(), End> {
+        match self.session.outstanding() {
+            (_, 0) if self.out.is_empty() => {
+                for len in piece.lens() {
+                    self.end_reply(len, now)?;
+                }
+                self.begin_reply(piece.rest().len(), now);
+                self.send_now(piece.bytes, now)
+            }
+            // Answers of Redwall's own stand between them.
+            _ => {
+                let mut at = 0;
+                for len in piece.lens() {
+                    self.out.extend_from_slice(&piece.bytes[at..at + len]);
+                    self.end_reply(len, now)?;
+                    at += len;
+                }
+                self.out.extend_from_slice(piece.rest());
+                self.begin_reply(piece.rest().len(), now);
+                let out = std::mem::take(&mut self.out);
+                self.send_now(&out, now)
+            }
+        }
+    }
+
+    /// The last `len` bytes of a reply have come.
+    fn end_reply(&mut self, len: usize, now: Instant) -> Result<(), End> {
+        let ended = self.session.on_shared_end(now, &mut self.out);
+        let ended = ended.map_err(|fault| {
+            tracing::error!(database = %self.database.name, %fault, "replies could not be paired");
+            End(CloseReason::Backend)
+        })?;
+        if let Some(shard) = self.worker.shard.database(self.database_index) {
+            shard.latency(now.saturating_duration_since(ended.since));
+        }
+        let whole = self.coming_in + len as u64;
+        self.coming_in = 0;
+        self.way.stay.replied(whole);
+        if whole > LARGE as u64 {
+            self.way.stay.had_large_reply(now);
+        }
+        Ok(())
+    }
+
+    /// `len` bytes have come of a reply that goes on.
+    fn begin_reply(&mut self, len: usize, now: Instant) {
+        if len > 0 {
+            self.coming_in += len as u64;
+            self.session.on_shared_beginning(now);
+        }
+    }
+
+    /// Writes to the client what its socket takes, and holds the rest.
+    pub(super) fn send_now(&mut self, bytes: &[u8], now: Instant) -> Result<(), End> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Some(shard) = self.worker.shard.database(self.database_index) {
+            shard.sent(bytes.len());
+        }
+        let before = self.client.unsent();
+        let sent = self
+            .client
+            .send_now(bytes, &mut self.worker.seal_scratch.borrow_mut());
+        sent.map_err(|_| End(CloseReason::Transport))?;
+        if before == 0 {
+            self.output_moved = now;
+        }
+        if self.client.unsent() > 0 {
+            self.weigh();
+            if self.coming() > self.database.limits.hard_output {
+                return Err(End(CloseReason::Overflow));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the client's task must look: output that waits for the socket, input that waited for replies, an end.
+    fn has_something_to_do(&self) -> bool {
+        self.client.unsent() > 0
+            || self.consumed < self.input.len()
+            || !matches!(self.phase, Phase::Requests)
+            || self.client_has_left
+            || self.ended.is_some()
+            || self.worker.is_draining()
+    }
+
+    /// Whether the client has so much coming that its lane should not be read for now; then it wakes the lane later.
+    pub(super) fn holds_up_its_lane(&mut self) -> bool {
+        self.holds_up = self.coming() > self.database.limits.soft_output && self.ended.is_none();
+        self.holds_up
+    }
+
+    /// The lane is gone on which the client had replies coming: it is closed, as it would be by a server. An error in place of a reply
+    /// would make libraries believe that they had one.
+    pub(super) fn lose_replies(&mut self) {
+        self.ended = Some(CloseReason::Backend);
+        self.way.waker.wake_by_ref();
+    }
+}

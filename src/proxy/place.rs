@@ -1,0 +1,474 @@
+//! Which lane a client is on, and its moves from one to another.
+//!
+//! A client is on exactly one lane at a time. It moves when every reply of the old one has come, and not at every turn: on a lane
+//! that it needed it stays while it goes on asking, and for a while after.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use super::shared_lane::{Key, Member, SharedLane};
+use super::spares::{Kind, Spares};
+use super::worker::Worker;
+use crate::backend::OUT_OF_RANGE;
+use crate::lane::{Lane, Readiness};
+use crate::session::{Class, Forward, Placement, Session, Trace};
+use crate::snapshot::{Database, Lanes};
+
+/// How long a client stays on a lane that it no longer needs.
+const STAY: Duration = Duration::from_millis(100);
+
+/// After so long it leaves even while it goes on asking.
+const STAY_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How long a client that was sent a large reply has a lane for itself.
+const LARGE_STAY: Duration = Duration::from_secs(2);
+
+/// Requests of one client that may be under way on a shared lane at first, when nothing is known of its replies.
+const FIRST_WINDOW: u32 = 32;
+
+/// And at most: each reply that comes allows one more, and large ones allow fewer.
+const MOST_WINDOW: u32 = 128;
+
+/// Bytes of replies that one client may have coming from a shared lane, judged by the largest of its last replies.
+const MOST_EXPECTED: u64 = 4 * 1024 * 1024;
+
+/// Where a client's requests go.
+#[derive(Default)]
+pub(super) enum Place {
+    /// To the lane that is chosen when the next one comes.
+    #[default]
+    Nowhere,
+    /// To a shared lane.
+    Shared(Rc<SharedLane>),
+    /// To its own.
+    Own,
+}
+
+/// Why a client is where it is, and how much it may have under way there.
+pub(super) struct Stay {
+    /// What its own lane has carried.
+    trace: Trace,
+    /// Until when it keeps its own lane, or the one for bulk.
+    own_until: Option<Instant>,
+    bulk_until: Option<Instant>,
+    window: u32,
+    /// The largest of its last replies, in bytes; forgotten by and by.
+    reply: u64,
+}
+
+impl Default for Stay {
+    fn default() -> Self {
+        Self {
+            trace: Trace::None,
+            own_until: None,
+            bulk_until: None,
+            window: FIRST_WINDOW,
+            reply: 0,
+        }
+    }
+}
+
+impl Stay {
+    /// Most requests that may be under way on a shared lane.
+    pub(super) fn window(&self) -> usize {
+        let by_size = (MOST_EXPECTED / self.reply.max(1)).max(1);
+        u64::from(self.window).min(by_size) as usize
+    }
+
+    /// A whole reply of `len` bytes has come.
+    pub(super) fn replied(&mut self, len: u64) {
+        self.reply = len.max(self.reply - self.reply / 8);
+        self.window = MOST_WINDOW.min(self.window + 1);
+    }
+
+    /// A large reply has come: the next one is better read at its client's pace.
+    pub(super) fn had_large_reply(&mut self, now: Instant) {
+        self.own_until = Some(now + LARGE_STAY);
+    }
+}
+
+/// What has become of a permitted request.
+pub(super) enum Sent {
+    /// It is on its way, or done.
+    Done,
+    /// Nothing yet: offer it again.
+    Wait,
+    /// Another backend is there than the one that the client began with.
+    Replaced,
+    /// It can't be placed; the client gets this text.
+    Unavailable(&'static str),
+}
+
+/// What can be done with a request now.
+enum Found {
+    /// It goes here.
+    Shared(Rc<SharedLane>),
+    /// It goes to the client's own lane, which is open.
+    Own,
+    /// It is done: later requests go to another database number.
+    Selected(u32),
+    /// Nothing yet.
+    Wait,
+    /// Another backend is there than the one that the client began with.
+    Replaced,
+    /// It can't be placed; the client gets this text.
+    Unavailable(&'static str),
+}
+
+/// Whether more requests of the client lie behind one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pending {
+    Nothing,
+    More,
+}
+
+/// Where a client is, as everything that concerns its lanes has to know it.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) database: &'a Arc<Database>,
+    /// Index of the database.
+    pub(super) index: usize,
+    pub(super) now: Instant,
+}
+
+/// A client's way to its backend.
+pub(super) struct Way {
+    /// Its own lane, where it needs one.
+    pub(super) lane: Lane,
+    /// Whether it may share, as it was configured when it came.
+    pub(super) lanes: Lanes,
+    /// The lane that it is on.
+    pub(super) place: Place,
+    pub(super) stay: Stay,
+    /// Which backend process it began with; `None` before its first request.
+    pub(super) incarnation: Option<u64>,
+    /// How shared lanes know the client.
+    pub(super) member: Member,
+    /// The client's task's.
+    pub(super) waker: Waker,
+}
+
+impl Way {
+    /// A way that nothing has gone yet; `lane` is the client's own.
+    pub(super) fn new(lane: Lane, lanes: Lanes) -> Self {
+        Self {
+            lane,
+            lanes,
+            place: Place::Nowhere,
+            stay: Stay::default(),
+            incarnation: None,
+            member: Member::default(),
+            waker: Waker::noop().clone(),
+        }
+    }
+
+    /// Puts a permitted request on its way, if it is time. Answers that the backend needn't give go to `out`.
+    pub(super) fn send(
+        &mut self,
+        forward: Forward<'_>,
+        pending: Pending,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        (site, context): (Site<'_>, &mut Context<'_>),
+    ) -> Sent {
+        let placement = session.placement(&forward);
+        match self.find_place(placement, pending, session, site, context) {
+            Found::Wait => return Sent::Wait,
+            Found::Replaced => return Sent::Replaced,
+            Found::Unavailable(text) => return Sent::Unavailable(text),
+            Found::Selected(number) => {
+                session.selected(number, out);
+                return Sent::Done;
+            }
+            Found::Shared(lane) => lane.append(&forward, &self.member, site.now),
+            Found::Own => self.lane.append(&forward),
+        }
+        session.forwarded(forward);
+        Sent::Done
+    }
+
+    /// Finds where a permitted request goes, and moves there if it is time.
+    fn find_place(
+        &mut self,
+        placement: Placement,
+        pending: Pending,
+        session: &Session,
+        site: Site<'_>,
+        context: &mut Context<'_>,
+    ) -> Found {
+        if self.lanes == Lanes::Own {
+            self.place = Place::Own;
+            return self.own_lane(session, site, context);
+        }
+        let incarnation = site.worker.door.backend(site.index).incarnation();
+        if *self.incarnation.get_or_insert(incarnation) != incarnation {
+            return Found::Replaced;
+        }
+        match (placement, &self.place) {
+            (Placement::Own(trace), _) => self.on_own(trace, session, site, context),
+            (Placement::Select(_), Place::Own) => self.on_own(Trace::None, session, site, context),
+            (Placement::Select(number), Place::Nowhere | Place::Shared(_)) => {
+                self.select(number, session, site)
+            }
+            (Placement::Shared(class), Place::Own) => {
+                match self.leaves_own(pending, session, site.now) {
+                    Leaves::Stays => self.own_lane(session, site, context),
+                    Leaves::Waits => Found::Wait,
+                    Leaves::Now => {
+                        self.leave_own_lane(session, site);
+                        self.on_shared(class, pending, session, site)
+                    }
+                }
+            }
+            // A client that fetches large values has its own lane as long as it does.
+            (Placement::Shared(_), Place::Nowhere | Place::Shared(_))
+                if self.stay.own_until.is_some_and(|until| site.now < until) =>
+            {
+                self.on_own(Trace::None, session, site, context)
+            }
+            (Placement::Shared(class), Place::Nowhere | Place::Shared(_)) => {
+                self.on_shared(class, pending, session, site)
+            }
+        }
+    }
+
+    /// The request needs the client's own lane.
+    fn on_own(
+        &mut self,
+        trace: Trace,
+        session: &Session,
+        site: Site<'_>,
+        context: &mut Context<'_>,
+    ) -> Found {
+        if !matches!(self.place, Place::Own) {
+            if session.has_outstanding() {
+                return Found::Wait;
+            }
+            self.place = Place::Own;
+            self.stay.trace = Trace::None;
+        }
+        let found = self.own_lane(session, site, context);
+        if let Found::Own = found {
+            if trace == Trace::Some {
+                self.stay.trace = Trace::Some;
+            }
+            let until = site.now + STAY;
+            self.stay.own_until = Some(self.stay.own_until.map_or(until, |own| own.max(until)));
+        }
+        found
+    }
+
+    /// The client's own lane, connected if it has to be.
+    fn own_lane(&mut self, session: &Session, site: Site<'_>, context: &mut Context<'_>) -> Found {
+        if self.lanes == Lanes::Shared && self.lane.is_closed() {
+            let spares = &site.worker.spares;
+            if let Some(spare) =
+                spares.take(site.worker, kind(session, site), site.database, site.now)
+            {
+                self.lane.adopt(spare);
+            }
+        }
+        match self.own_readiness(session, site, context) {
+            Readiness::Open => Found::Own,
+            Readiness::Pending => Found::Wait,
+            Readiness::Unavailable(text) => Found::Unavailable(text),
+        }
+    }
+
+    fn leaves_own(&self, pending: Pending, session: &Session, now: Instant) -> Leaves {
+        let since = match (session.needs_its_lane(), self.stay.own_until) {
+            (true, _) => return Leaves::Stays,
+            (false, None) => now,
+            (false, Some(until)) if now < until => return Leaves::Stays,
+            (false, Some(until)) => until,
+        };
+        match (session.has_outstanding(), pending) {
+            (false, Pending::Nothing) => Leaves::Now,
+            (outstanding, _) if now.saturating_duration_since(since) > STAY_AT_MOST => {
+                match outstanding {
+                    true => Leaves::Waits,
+                    false => Leaves::Now,
+                }
+            }
+            (_, _) => Leaves::Stays,
+        }
+    }
+
+    /// Gives the client's own lane up: to others, if it is clean.
+    pub(super) fn leave_own_lane(&mut self, session: &Session, site: Site<'_>) {
+        self.place = Place::Nowhere;
+        self.stay.own_until = None;
+        if self.lanes == Lanes::Own || self.stay.trace == Trace::Some {
+            return self.lane.close();
+        }
+        if let Some(spare) = self.lane.release() {
+            Spares::give_back(site.worker, kind(session, site), site.database, spare);
+        }
+    }
+
+    /// When a client that asks for nothing more gives its own lane up, if it may.
+    pub(super) fn own_lane_deadline(&self, session: &Session) -> Option<Instant> {
+        let is_kept = self.lanes == Lanes::Own || !self.lane.is_open();
+        match self.place {
+            Place::Own if !is_kept && session.is_idle() => self.stay.own_until,
+            Place::Own | Place::Nowhere | Place::Shared(_) => None,
+        }
+    }
+
+    /// The request may share a lane.
+    fn on_shared(
+        &mut self,
+        class: Class,
+        pending: Pending,
+        session: &Session,
+        site: Site<'_>,
+    ) -> Found {
+        let now = site.now;
+        let outstanding = session.has_outstanding();
+        let incarnation = site.worker.door.backend(site.index).incarnation();
+        if class == Class::Bulk {
+            self.stay.bulk_until = Some(now + STAY);
+        }
+        let class = match (&self.place, self.stay.bulk_until) {
+            (Place::Shared(lane), Some(until)) if lane.key.class == Class::Bulk => {
+                let (busy, late) = (
+                    outstanding || pending == Pending::More,
+                    now.saturating_duration_since(until),
+                );
+                match now < until || (busy && late < STAY_AT_MOST) {
+                    true => Class::Bulk,
+                    false => class,
+                }
+            }
+            _ => class,
+        };
+        let key = key(session, site, class, session.database());
+        let current = match &self.place {
+            Place::Shared(lane) if lane.key == key => Some(lane),
+            Place::Shared(_) | Place::Nowhere | Place::Own => None,
+        };
+        let lane = match current {
+            Some(lane) if outstanding && lane.is_open() => Rc::clone(lane),
+            Some(lane) if !outstanding && lane.is_joinable(now, incarnation) => Rc::clone(lane),
+            _ if outstanding => return Found::Wait,
+            Some(_) | None => {
+                let lanes = &site.worker.lanes;
+                lanes.join(site.worker, key, site.database, now)
+            }
+        };
+        let readiness = lane.readiness(&self.waker);
+        if current.is_none_or(|current| !Rc::ptr_eq(current, &lane)) {
+            self.place = Place::Shared(Rc::clone(&lane));
+        }
+        match readiness {
+            Readiness::Open => Found::Shared(lane),
+            Readiness::Pending => Found::Wait,
+            Readiness::Unavailable(text) => Found::Unavailable(text),
+        }
+    }
+
+    /// SELECT: the number is there if a lane with it can be had, and the requests that come next need that lane anyway.
+    fn select(&mut self, number: u32, session: &Session, site: Site<'_>) -> Found {
+        let status = site.worker.door.backend(site.index);
+        if !status.may_have(number) {
+            return Found::Unavailable(OUT_OF_RANGE);
+        }
+        let key = key(session, site, Class::Small, number);
+        let lanes = &site.worker.lanes;
+        let lane = lanes.join(site.worker, key, site.database, site.now);
+        match lane.readiness(&self.waker) {
+            Readiness::Open => Found::Selected(number),
+            Readiness::Pending => Found::Wait,
+            Readiness::Unavailable(text) => {
+                if text == OUT_OF_RANGE {
+                    site.worker.door.backend(site.index).has_not(number);
+                }
+                Found::Unavailable(text)
+            }
+        }
+    }
+
+    /// Begins to connect what the client will need first, so that it stands ready.
+    pub(super) fn prepare(&mut self, session: &Session, site: Site<'_>, context: &mut Context<'_>) {
+        match self.lanes {
+            // What can't be had is told when it is needed.
+            Lanes::Own => drop(self.own_readiness(session, site, context)),
+            Lanes::Shared if matches!(self.place, Place::Own) => {}
+            Lanes::Shared => {
+                let Site {
+                    worker,
+                    database,
+                    now,
+                    ..
+                } = site;
+                let key = key(session, site, Class::Small, session.database());
+                drop(worker.lanes.join(worker, key, database, now));
+                worker
+                    .spares
+                    .want(worker, kind(session, site), database, now);
+            }
+        }
+    }
+
+    /// Whether requests can be appended to the client's own lane; begins to connect it if there is no connection.
+    pub(super) fn own_readiness(
+        &mut self,
+        session: &Session,
+        site: Site<'_>,
+        context: &mut Context<'_>,
+    ) -> Readiness {
+        let (protocol, number) = (session.protocol(), session.database());
+        let (readiness, fault) = self.lane.poll_ready(context, site.now, protocol, number);
+        if let Some(fault) = fault {
+            site.worker.door.on_connect_fault(site.index, &fault);
+        }
+        readiness
+    }
+
+    /// Whether there is a lane on which replies can come.
+    pub(super) fn has_lane(&self) -> bool {
+        match &self.place {
+            Place::Nowhere => false,
+            Place::Shared(_) => true,
+            Place::Own => self.lane.is_open(),
+        }
+    }
+
+    /// Whether the lane that the client waits for is being connected.
+    pub(super) fn is_lane_connecting(&self) -> bool {
+        match &self.place {
+            Place::Nowhere => false,
+            Place::Shared(lane) => lane.is_connecting(),
+            Place::Own => self.lane.is_connecting(),
+        }
+    }
+}
+
+/// Whether a client gives up the lane that it has for itself.
+enum Leaves {
+    /// It doesn't.
+    Stays,
+    /// It does when the replies are in that it has coming there.
+    Waits,
+    Now,
+}
+
+fn kind(session: &Session, site: Site<'_>) -> Kind {
+    Kind {
+        database: site.index,
+        number: session.database(),
+        protocol: session.protocol(),
+    }
+}
+
+fn key(session: &Session, site: Site<'_>, class: Class, number: u32) -> Key {
+    Key {
+        database: site.index,
+        number,
+        protocol: session.protocol(),
+        class,
+    }
+}

@@ -1,0 +1,415 @@
+//! One shared lane of a worker: connected when it is first wanted, driven by a task of its own, which writes what all its clients
+//! ask for and hands them what comes back.
+//!
+//! It knows clients only as members: those who have gone are skipped, those who are there are given their replies.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::worker::Worker;
+use crate::backend::{ConnectFault, Login, Purpose, connect};
+use crate::lane::{LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault};
+use crate::resp::Protocol;
+use crate::session::{Class, Forward};
+use crate::snapshot::{BackendTarget, Database};
+
+/// Reads before other tasks of the worker have their turn.
+const READS_A_TURN: usize = 4;
+
+/// So long those behind a slow reader wait for it; then what comes for it is held, so that theirs can come.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// After a failed connect the next one is not tried before this.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// What tells one shared lane of a worker from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// Index of the database.
+    pub(super) database: usize,
+    /// The selected number.
+    pub(super) number: u32,
+    pub(super) protocol: Protocol,
+    pub(super) class: Class,
+}
+
+/// A client as a lane knows it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Member(Weak<RefCell<Connection>>);
+
+impl Member {
+    pub(super) fn new(connection: &Rc<RefCell<Connection>>) -> Self {
+        Self(Rc::downgrade(connection))
+    }
+
+    fn connection(&self) -> Option<Rc<RefCell<Connection>>> {
+        self.0.upgrade()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
+/// How a lane comes to its end.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Nothing was owed and nobody needs it.
+    Done,
+    /// The backend broke it off.
+    Lost(LaneFault),
+    /// The backend has owed replies for so long that none is expected any more.
+    Dead,
+    /// Another process, or one in another role, is behind its address now.
+    Replaced,
+    /// Whose reply is whose can't be known any more, nor for how long it couldn't.
+    Poisoned(SharedFault),
+}
+
+enum State {
+    Connecting,
+    Open(Box<Shared<Member>>),
+    Failed { text: &'static str, at: Instant },
+    Ended,
+}
+
+/// One shared lane.
+pub(super) struct SharedLane {
+    pub(super) key: Key,
+    pub(super) target: Arc<BackendTarget>,
+    database: Arc<Database>,
+    state: RefCell<State>,
+    /// Whether its sessions may have been told what isn't theirs.
+    poisoned: Cell<bool>,
+    /// How the sweep wants it to end.
+    order: RefCell<Option<Ended>>,
+    /// The driver's.
+    waker: RefCell<Option<Waker>>,
+    woken: Cell<bool>,
+    /// Clients that wait until it is connected, or has room.
+    waiting: RefCell<Vec<Waker>>,
+    /// Since when a slow reader has held up those behind it.
+    held_up: Cell<Option<Instant>>,
+    /// Which process the backend was when it was connected.
+    incarnation: Cell<u64>,
+}
+
+impl SharedLane {
+    /// Begins to connect a lane, and drives it to its end.
+    pub(super) fn begin(worker: &Rc<Worker>, key: Key, database: &Arc<Database>) -> Rc<Self> {
+        let lane = Rc::new(Self {
+            key,
+            target: Arc::clone(&database.backend),
+            database: Arc::clone(database),
+            state: RefCell::new(State::Connecting),
+            poisoned: Cell::new(false),
+            order: RefCell::new(None),
+            waker: RefCell::default(),
+            woken: Cell::new(false),
+            waiting: RefCell::default(),
+            held_up: Cell::new(None),
+            incarnation: Cell::new(0),
+        });
+        drop(tokio::task::spawn_local(drive(
+            Rc::clone(&lane),
+            Rc::clone(worker),
+        )));
+        lane
+    }
+
+    /// Whether new clients may come.
+    pub(super) fn is_joinable(&self, now: Instant, incarnation: u64) -> bool {
+        match &*self.state.borrow() {
+            State::Connecting => true,
+            State::Failed { at, .. } => now.saturating_duration_since(*at) < RETRY_AFTER,
+            State::Open(open) => {
+                let current = self.incarnation.get() == incarnation;
+                current && open.is_open() && !open.is_stalled(now)
+            }
+            State::Ended => false,
+        }
+    }
+
+    /// Whether it takes requests of those who are on it.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Open(open) if open.is_open())
+    }
+
+    /// Whether a connection is being made.
+    pub(super) fn is_connecting(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Connecting)
+    }
+
+    /// Whether it has ended in a way that concerns everybody who was on it.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned.get()
+    }
+
+    /// Replies that are owed on it.
+    pub(super) fn owed(&self) -> usize {
+        match &*self.state.borrow() {
+            State::Open(open) => open.owed(),
+            State::Connecting | State::Failed { .. } | State::Ended => 0,
+        }
+    }
+
+    /// Whether a request can be appended now; if it can later, `waker` is woken then.
+    pub(super) fn readiness(&self, waker: &Waker) -> Readiness {
+        match &*self.state.borrow() {
+            State::Open(open) if open.unsent() <= MOST_UNSENT => return Readiness::Open,
+            State::Failed { text, .. } => return Readiness::Unavailable(text),
+            State::Open(_) | State::Connecting | State::Ended => {}
+        }
+        self.waiting.borrow_mut().push(waker.clone());
+        Readiness::Pending
+    }
+
+    /// Appends a permitted request of a client's.
+    pub(super) fn append(&self, forward: &Forward<'_>, member: &Member, now: Instant) {
+        if let State::Open(open) = &mut *self.state.borrow_mut() {
+            open.append(forward, member, now);
+        }
+        self.wake();
+    }
+
+    /// Has the driver look again, once.
+    pub(super) fn wake(&self) {
+        if !self.woken.replace(true)
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn wake_waiting(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// One turn of the driver: writes, reads and delivers.
+    fn turn(&self, context: &mut Context<'_>, worker: &Worker) -> Poll<Ended> {
+        self.woken.set(false);
+        self.remember(context);
+        if let Some(ended) = self.order.take() {
+            return Poll::Ready(ended);
+        }
+        let now = Instant::now();
+        for _ in 0..READS_A_TURN {
+            match self.step(context, worker, now) {
+                Step::Again => {}
+                Step::Wait => {
+                    self.wake_those_with_room();
+                    return Poll::Pending;
+                }
+                Step::End(ended) => return Poll::Ready(ended),
+            }
+        }
+        self.wake_those_with_room();
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn remember(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            *waker = Some(context.waker().clone());
+        }
+    }
+
+    fn step(&self, context: &mut Context<'_>, worker: &Worker, now: Instant) -> Step {
+        let mut state = self.state.borrow_mut();
+        let State::Open(open) = &mut *state else {
+            return Step::End(Ended::Done);
+        };
+        if let Poll::Ready(Err(fault)) = open.poll_flush(context) {
+            return Step::End(Ended::Lost(fault));
+        }
+        if !open.is_open() {
+            if open.is_quiet() || open.owners().all(Member::is_gone) {
+                return Step::End(Ended::Done);
+            }
+            if !self.may_read(open, now) {
+                return Step::Wait;
+            }
+        }
+        let mut scratch = worker.lane_scratch.borrow_mut();
+        let received = match open.poll_receive(context, &mut scratch) {
+            Poll::Pending => return Step::Wait,
+            Poll::Ready(Err(fault)) => return Step::End(Ended::Lost(fault)),
+            Poll::Ready(Ok(received)) => received,
+        };
+        let paired = open.pair(&scratch[..received], now, |member, piece| {
+            if let Some(connection) = member.connection() {
+                connection.borrow_mut().take_replies(&piece, now);
+            }
+        });
+        match paired {
+            Ok(()) => Step::Again,
+            Err(fault) => Step::End(Ended::Poisoned(fault)),
+        }
+    }
+
+    /// Whether a retired lane is read: one whose next reply is for a client that doesn't read is left alone while nobody waits behind
+    /// it, and for a while if somebody does.
+    fn may_read(&self, open: &Shared<Member>, now: Instant) -> bool {
+        let Some(member) = open.next() else {
+            return true;
+        };
+        let slow = member
+            .connection()
+            .is_some_and(|connection| connection.borrow_mut().holds_up_its_lane());
+        if !slow {
+            self.held_up.set(None);
+            return true;
+        }
+        let waits = |other: &Member| other != member && !other.is_gone();
+        if !open.owners().any(waits) {
+            return false;
+        }
+        let since = self.held_up.get().unwrap_or(now);
+        self.held_up.set(Some(since));
+        now.saturating_duration_since(since) > GRACE
+    }
+
+    fn wake_those_with_room(&self) {
+        let has_room =
+            matches!(&*self.state.borrow(), State::Open(open) if open.unsent() <= MOST_UNSENT / 2);
+        if has_room && !self.waiting.borrow().is_empty() {
+            self.wake_waiting();
+        }
+    }
+
+    /// What is to be done from time to time: a fence, an end that is due.
+    pub(super) fn sweep(&self, now: Instant, incarnation: u64, idle: Duration) {
+        let dead_after = 2 * self.database.limits.request_timeout;
+        let order = match &mut *self.state.borrow_mut() {
+            State::Open(open) => {
+                open.append_fence(now);
+                if self.incarnation.get() != incarnation {
+                    Some(Ended::Replaced)
+                } else if open.has_stood_still(now, dead_after) {
+                    Some(Ended::Dead)
+                } else {
+                    let unused = |since| now.saturating_duration_since(since) > idle;
+                    open.idle_since().is_some_and(unused).then_some(Ended::Done)
+                }
+            }
+            State::Connecting | State::Failed { .. } | State::Ended => return,
+        };
+        if order.is_some() {
+            self.order.replace(order);
+        }
+        self.wake();
+    }
+
+    /// Whether it has ended, or could not be connected a while ago.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        match &*self.state.borrow() {
+            State::Failed { at, .. } => now.saturating_duration_since(*at) >= RETRY_AFTER,
+            State::Ended => true,
+            State::Connecting | State::Open(_) => false,
+        }
+    }
+
+    /// Takes no new clients from now on.
+    pub(super) fn retire(&self) {
+        if let State::Open(open) = &mut *self.state.borrow_mut() {
+            open.retire();
+        }
+        self.wake();
+    }
+}
+
+/// Whether the driver has more to do at once.
+enum Step {
+    Again,
+    Wait,
+    End(Ended),
+}
+
+/// A lane's whole life.
+async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
+    let status = Arc::clone(worker.door.backend(lane.key.database));
+    let name = format!("redwall:{}:shared", lane.database.name);
+    let login = Login {
+        protocol: lane.key.protocol,
+        number: lane.key.number,
+        name: &name,
+    };
+    match connect(&lane.target, &status, Purpose::Shared, login).await {
+        Ok(connected) => {
+            lane.incarnation.set(status.learned(&connected.facts));
+            let open = Shared::new(connected, Instant::now());
+            lane.state.replace(State::Open(Box::new(open)));
+            lane.wake_waiting();
+        }
+        Err(fault) => return fail(&lane, &worker, &fault),
+    }
+    let ended = std::future::poll_fn(|context| lane.turn(context, &worker)).await;
+    end(&lane, &worker, &ended);
+}
+
+fn fail(lane: &SharedLane, worker: &Worker, fault: &ConnectFault) {
+    worker.door.on_connect_fault(lane.key.database, fault);
+    lane.state.replace(State::Failed {
+        text: fault.client_text(),
+        at: Instant::now(),
+    });
+    lane.wake_waiting();
+}
+
+/// The lane is gone. Who misses a reply is closed, as it would be by a server; after a poisoning everybody who was on it.
+fn end(lane: &SharedLane, worker: &Rc<Worker>, ended: &Ended) {
+    let State::Open(open) = lane.state.replace(State::Ended) else {
+        return;
+    };
+    let database = lane.database.name.as_str();
+    match ended {
+        Ended::Done => {}
+        Ended::Lost(fault) if open.is_quiet() => {
+            tracing::debug!(database, %fault, "a shared backend connection ended")
+        }
+        Ended::Lost(fault) => {
+            tracing::warn!(database, reason = %fault, "a shared backend connection was lost while in use")
+        }
+        Ended::Dead => {
+            tracing::warn!(
+                database,
+                owed = open.owed(),
+                "the backend doesn't answer on a shared connection: closed it"
+            )
+        }
+        Ended::Replaced => {
+            tracing::warn!(
+                database,
+                "another backend, or one in another role, answers now: closed a shared connection to the old one"
+            )
+        }
+        Ended::Poisoned(fault) => {
+            tracing::error!(database, reason = %fault, "replies could not be paired");
+            lane.poisoned.set(true);
+            drop(tokio::task::spawn_local(
+                Rc::clone(&worker.seats).wake_all(),
+            ));
+        }
+    }
+    for member in open.owners() {
+        if let Some(connection) = member.connection() {
+            connection.borrow_mut().lose_replies();
+        }
+    }
+    lane.wake_waiting();
+}

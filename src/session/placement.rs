@@ -1,0 +1,83 @@
+//! Which connection a permitted request travels on: one that many clients share, or the client's own.
+
+use super::action::Forward;
+use super::request::selected;
+use super::subscriptions;
+use super::{Session, Transaction};
+use crate::command::{LaneNeed, flags, lane_need};
+
+/// Requests of more bytes travel apart from the small ones, which would wait behind them: a server reads so many of a connection at
+/// a time.
+pub const BULKY: usize = 4 * 1024;
+
+/// Requests of so many bytes and more, and replies of more, have a connection for themselves.
+pub const LARGE: usize = 1024 * 1024;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// To a connection that is shared.
+    Shared(Class),
+    /// To the client's own, of which this is known when it carried the request.
+    Own(Trace),
+    /// Nowhere: later requests go to a connection with this database number, if there can be one.
+    Select(u32),
+}
+
+/// Which of the shared connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// That of small requests.
+    Small,
+    /// That of requests of 4 KiB and more.
+    Bulk,
+}
+
+/// What a request leaves behind on the connection that carried it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing but what ends with the transaction or the reply: another client may have the connection afterwards.
+    None,
+    /// Perhaps something: the connection ends with its client's use of it.
+    Some,
+}
+
+impl Session {
+    /// Where `forward` goes.
+    pub fn placement(&self, forward: &Forward<'_>) -> Placement {
+        let call = forward.permit().call();
+        let need = lane_need(call);
+        let name = call.spec.name;
+        if need == LaneNeed::Redwall {
+            return match (selected(*call), self.transaction) {
+                (Some(number), Transaction::None) if name == "select" && !self.needs_its_lane() => {
+                    Placement::Select(number)
+                }
+                // In a transaction the backend queues what is Redwall's at other times.
+                _ => Placement::Own(Trace::None),
+            };
+        }
+        let passes = call.spec.flags.has(flags::bits::BLOCKING)
+            || matches!(
+                name,
+                "multi" | "exec" | "discard" | "watch" | "unwatch" | "wait" | "waitaof"
+            );
+        let own = match need {
+            LaneNeed::Own => true,
+            LaneNeed::OwnForever => return Placement::Own(Trace::Some),
+            LaneNeed::Shared | LaneNeed::Redwall => false,
+        };
+        let bytes = forward.bytes().len();
+        match own {
+            true if passes && subscriptions::of_command(name).is_none() => {
+                Placement::Own(Trace::None)
+            }
+            true => Placement::Own(Trace::Some),
+            false if self.needs_its_lane() || !call.request.is_whole() || bytes >= LARGE => {
+                Placement::Own(Trace::None)
+            }
+            false if bytes > BULKY => Placement::Shared(Class::Bulk),
+            false => Placement::Shared(Class::Small),
+        }
+    }
+}
