@@ -132,3 +132,37 @@ fn reach_the_last_address() {
     let mut client = Client::login(redwall.address, "app", "app");
     assert_eq!(client.ask(&["SET", "app:k", "v"]), "+OK\r\n");
 }
+
+#[test]
+fn a_reload_that_asks_for_other_lanes_is_for_clients_that_come_afterwards_and_ends_nobody() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.database = "lanes = \"shared\"".to_owned();
+    let redwall = config.start();
+    // A client, and whether it has a connection to the backend that bears its number.
+    let connect = || {
+        let mut client = Client::login(redwall.address, "app", "app");
+        let number = client.ask(&["CLIENT", "ID"]);
+        assert!(!client.ask(&["GET", "app:n"]).starts_with('-'));
+        let name = format!(
+            " name=redwall:main:{} ",
+            number.trim_matches([':', '\r', '\n'])
+        );
+        let has_its_own = backend.admin(&["CLIENT", "LIST"]).contains(&name);
+        (client, has_its_own)
+    };
+    let mut clients = vec![connect()];
+    for lanes in ["own", "shared", "own"] {
+        config.database = format!("lanes = \"{lanes}\"");
+        redwall.reload(&config.text());
+        clients.push(connect());
+        for (number, (client, _)) in clients.iter_mut().enumerate() {
+            assert_eq!(client.ask(&["MULTI"]), "+OK\r\n", "client {number}");
+            assert_eq!(client.ask(&["INCR", "app:n"]), "+QUEUED\r\n");
+            assert!(client.ask(&["EXEC"]).starts_with("*1\r\n:"));
+        }
+    }
+    let own: Vec<bool> = clients.iter().map(|(_, own)| *own).collect();
+    assert_eq!(own, [false, true, false, true]);
+    assert_eq!(backend.admin(&["GET", "app:n"]), "$1\r\n9\r\n");
+}
