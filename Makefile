@@ -14,7 +14,7 @@ demo: ## Builds, starts a real Redis with Redwall in front of it, and shows a to
 	@scripts/demo.sh
 
 .PHONY: test
-test: ## Installs what is missing and runs everything: format, lints, docs, tests, the demo's tour.
+test: ## Installs what is missing and runs everything: format, lints, docs, tests with shared and with own lanes, the demo's tour.
 	@scripts/need.sh rust cc redis openssl python node promtool
 	@scripts/need.sh valgrind || echo "without valgrind: instructions aren't counted"
 	@$(MAKE) --no-print-directory servers clients
@@ -22,6 +22,7 @@ test: ## Installs what is missing and runs everything: format, lints, docs, test
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	cargo test --locked --quiet
+	REDWALL_TEST_LANES=own cargo test --locked --quiet --test e2e --test door --test siege
 	ONCE=1 scripts/demo.sh
 
 .PHONY: door

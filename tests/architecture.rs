@@ -207,3 +207,28 @@ fn a_thread_that_clients_depend_on_is_started_where_its_panic_ends_the_process()
         "{files:?}"
     );
 }
+
+/// Which of the tests that start Redwall say themselves over which lanes commands travel.
+const OF_BOTH_LANES: [&str; 1] = ["lanes"];
+
+#[test]
+fn what_starts_redwall_is_tested_once_with_shared_and_once_with_own_lanes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let makefile = fs::read_to_string(root.join("Makefile")).unwrap();
+    let again = makefile
+        .lines()
+        .find(|line| line.contains("REDWALL_TEST_LANES=own cargo test"));
+    let again: Vec<&str> = again.unwrap().split("--test ").map(str::trim).collect();
+    let mut found = 0;
+    for entry in fs::read_dir(root.join("tests")).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let starts = fs::read_to_string(folder.join("main.rs"))
+            .is_ok_and(|main| main.contains("bed/mod.rs"));
+        if starts && !OF_BOTH_LANES.contains(&name) {
+            found += 1;
+            assert!(again.contains(&name), "`make test` runs {name} once only");
+        }
+    }
+    assert!(found >= 3, "{found} targets start Redwall");
+}

@@ -25,7 +25,7 @@ pub use ports::{
     redis_with_tls,
 };
 pub use redis::{ADMIN, Backend, Direct, Server, service_user, signal};
-pub use redwall::{Config, Redwall, passwords};
+pub use redwall::{Config, Redwall, lanes_of_this_run, passwords};
 pub use tap::Tap;
 pub use temp::TempDir;
 

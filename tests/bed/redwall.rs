@@ -5,14 +5,28 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
+use redwall::config::Lanes;
+
 use super::redis::signal;
 use super::{PATIENCE, TempDir, certificates, program, wait_until};
+
+/// Says over which connections clients' commands travel in a run of the tests: all of them run once with `shared` and once with `own`.
+const LANES: &str = "REDWALL_TEST_LANES";
+
+/// The lanes of this run, for tests whose claim depends on them; Redwall's default where the run doesn't say.
+pub fn lanes_of_this_run() -> Lanes {
+    match std::env::var(LANES).as_deref() {
+        Err(_) | Ok("shared") => Lanes::Shared,
+        Ok("own") => Lanes::Own,
+        Ok(other) => panic!("{LANES} is {other}"),
+    }
+}
 
 /// A configuration with one database, put together from what a test cares about.
 pub struct Config {
     /// The backend's URL.
     pub backend: String,
-    /// Lines of `[[database]]` beside name, listen and allow.
+    /// Lines of `[[database]]` beside name, listen and allow. Where none says which lanes, the run does.
     pub database: String,
     /// The allow list, as TOML.
     pub allow: String,
@@ -54,6 +68,7 @@ impl Config {
     /// The file's text.
     pub fn text(&self) -> String {
         let certs = certificates().display();
+        let lanes = lanes_unless_in(&self.database);
         let Self {
             backend,
             database,
@@ -66,7 +81,7 @@ impl Config {
         } = self;
         format!(
             "[server]\nworkers = 2\n{server}\n[status]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n\
-             [[database]]\nname = \"main\"\nlisten = [\"127.0.0.1:0\"]\nallow = {allow}\n{database}\n\
+             [[database]]\nname = \"main\"\nlisten = [\"127.0.0.1:0\"]\nallow = {allow}\n{database}\n{lanes}\n\
              [database.tls]\ncertificates = [{{ cert = \"{certs}/server.crt\", key = \"{certs}/server.key\" }}]\n\
              client_ca = [{{ name = \"dev\", file = \"{certs}/ca.crt\" }}]\n{tls}\n\
              [database.backend]\nurl = \"{backend}\"\nuser = \"redwall\"\npassword = {{ env = \"REDWALL_TEST_SERVICE\" }}\n{backend_more}\n\
@@ -76,6 +91,17 @@ impl Config {
 
     pub fn start(&self) -> Redwall {
         Redwall::start(&self.text())
+    }
+}
+
+/// The line that asks for the lanes of this run, unless the test has asked for its own.
+fn lanes_unless_in(database: &str) -> String {
+    let mut lines = database.lines();
+    match std::env::var(LANES) {
+        Ok(lanes) if !lines.any(|line| line.starts_with("lanes =")) => {
+            format!("lanes = \"{lanes}\"")
+        }
+        Ok(_) | Err(_) => String::new(),
     }
 }
 

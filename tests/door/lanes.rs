@@ -14,17 +14,13 @@ fn clients_that_come_and_go_use_up_no_local_port_and_a_crowd_comes_no_faster_tha
     a_crowd_comes_in_order();
 }
 
-/// A connection to the backend for each client.
-const OWN: &str = "lanes = \"own\"";
-
 fn no_port_is_used_up() {
     let (backend, port) = redis_on_tcp("127.0.0.1");
-    let mut config = Config::new(&format!("redis://127.0.0.1:{port}"));
-    config.database = OWN.to_owned();
-    let redwall = config.start();
+    let redwall = Config::new(&format!("redis://127.0.0.1:{port}")).start();
     assert_that_no_port_waits(&redwall, port, 400);
-    // Nor do connections that the backend doesn't let in.
+    // Nor do connections that the backend doesn't let in. Those that it has let in before are over.
     backend.admin(&["ACL", "SETUSER", "redwall", "resetpass", ">other"]);
+    backend.admin(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     for _ in 0..20 {
         let mut client = Client::login(redwall.address, "app", "app");
         assert_eq!(
@@ -46,7 +42,8 @@ fn a_crowd_comes_in_order() {
     const CROWD: u32 = 15;
     let (backend, port) = redis_on_tcp("127.0.0.1");
     let mut config = Config::new(&format!("redis://127.0.0.1:{port}"));
-    config.database = OWN.to_owned();
+    // One that they shared would serve them all at once.
+    config.database = "lanes = \"own\"".to_owned();
     config.backend_more = format!("max_connects_per_second = {LIMIT}\nconnect_timeout = \"20s\"\n");
     let redwall = config.start();
     let mut direct = backend.direct("admin", 2);

@@ -44,7 +44,8 @@ fn act(deed: &str) {
             let mut socket = TcpStream::connect(house.address).unwrap();
             socket.set_read_timeout(Some(PATIENCE)).unwrap();
             let _ = socket.read(&mut [0; 8]);
-            // Who is refused by a process that goes on would get as far as this.
+            // Who is refused by a process that goes on would get as far as this; one that ends does so while its threads unwind.
+            std::thread::park_timeout(PATIENCE);
         }
         other => panic!("unknown deed {other}"),
     }

@@ -1,7 +1,9 @@
 //! A backend that is down, hangs, breaks off or isn't what it should be.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use redwall::resp::{Limits, RequestScanner, Scan};
 
 use crate::bed::{Backend, Client, Config, Identity, Server, TempDir, wait_until};
 
@@ -148,36 +150,59 @@ fn a_wrong_service_password_is_told_to_the_operator_and_not_to_clients() {
     assert!(!redwall.log().contains("service"), "{}", redwall.log());
 }
 
-/// A server that logs clients in and then answers every request with the given bytes: no real one can be asked for that.
+/// A server that lets Redwall in and answers a client's first request with the given bytes, and nothing after it: no real one can be
+/// asked for that.
 fn mock(folder: &TempDir, answer: &'static [u8]) -> String {
     let path = folder.path().join("mock.sock");
     let listener = UnixListener::bind(&path).unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            std::thread::spawn(move || {
-                let mut buffer = [0; 4096];
-                while let Ok(count) = stream.read(&mut buffer) {
-                    let request = &buffer[..count];
-                    let reply: &[u8] = match request {
-                        [] => return,
-                        _ if request.windows(5).any(|window| window == b"HELLO") => {
-                            b"*8\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
-                        }
-                        b"*1\r\n$4\r\nROLE\r\n" => b"*1\r\n$6\r\nmaster\r\n",
-                        b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n" => b"$8\r\nrun_id:a\r\n",
-                        _ if request.ends_with(b"NO-EVICT\r\n$2\r\nON\r\n") => b"+OK\r\n",
-                        _ if request.windows(4).any(|window| window == b"ECHO") => b"",
-                        _ => answer,
-                    };
-                    if stream.write_all(reply).is_err() {
-                        return;
-                    }
-                }
-            });
+            let Ok(stream) = stream else { return };
+            std::thread::spawn(move || answer_once(stream, answer));
         }
     });
     format!("unix://{}", path.display())
+}
+
+fn answer_once(mut stream: UnixStream, answer: &[u8]) {
+    let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+    let mut scanner = RequestScanner::default();
+    while let Ok(count) = stream.read(&mut buffer) {
+        if count == 0 {
+            return;
+        }
+        heard.extend_from_slice(&buffer[..count]);
+        while let Ok(Scan::Complete { len }) = scanner.scan(&heard, &Limits::DEFAULT) {
+            let request: Vec<u8> = heard.drain(..len).collect();
+            let words: Vec<&[u8]> = scanner.request(&request).iter().collect();
+            let (reply, is_last) = match to_redwall(&words) {
+                Some(reply) => (reply, false),
+                None => (answer.to_vec(), true),
+            };
+            if stream.write_all(&reply).is_err() {
+                return;
+            }
+            if is_last {
+                // Silent, but there.
+                let _ = stream.read_to_end(&mut Vec::new());
+                return;
+            }
+        }
+    }
+}
+
+/// What a server answers to what Redwall asks for its own sake.
+fn to_redwall(words: &[&[u8]]) -> Option<Vec<u8>> {
+    let bulk = |text: &[u8]| [format!("${}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat();
+    Some(match words {
+        [b"HELLO", ..] => b"*8\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n".to_vec(),
+        [b"INFO", ..] => bulk(b"# Server\r\nrun_id:0123456789012345678901234567890123456789\r\n"),
+        [b"ROLE"] => b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n".to_vec(),
+        [b"CLIENT", ..] => b"+OK\r\n".to_vec(),
+        [b"ECHO", text] => bulk(text),
+        [b"PING"] => b"+PONG\r\n".to_vec(),
+        _ => return None,
+    })
 }
 
 #[test]

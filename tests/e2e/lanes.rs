@@ -26,7 +26,6 @@ fn hundreds_of_clients_that_come_and_go_leave_no_port_of_a_tls_backend_in_time_w
     let _backend = Backend::start_as(Server::Redis70, &lines);
     let mut config = Config::new(&format!("rediss://127.0.0.1:{port}"));
     config.backend_more = format!("server_name = \"localhost\"\nca = {:?}\n", ca.file());
-    config.database = "lanes = \"own\"".to_owned();
     assert_that_no_port_waits(&config.start(), port, 200);
 }
 
@@ -37,14 +36,10 @@ fn a_write_that_is_on_its_way_is_carried_out_though_its_client_has_died_and_its_
     config.backend_more = "request_timeout = \"1s\"\n".to_owned();
     let redwall = config.start();
     let mut client = Client::login(redwall.address, "app", "app");
-    assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
-    // A request of its size, so that its way is there before the backend freezes.
-    assert_eq!(
-        client.ask(&["SET", "app:l", &"v".repeat(100_000)]),
-        "+OK\r\n"
-    );
-    backend.freeze();
     let value = "v".repeat(800_000);
+    // It travels over a connection that is there already.
+    assert_eq!(client.ask(&["SET", "app:before", &value]), "+OK\r\n");
+    backend.freeze();
     client.send(&["SET", "app:k", &value]);
     // All of it is in the kernel's hands, and most of that on Redwall's side still.
     wait_until("the write has left Redwall", || {
@@ -67,12 +62,11 @@ fn a_write_that_is_on_its_way_is_carried_out_though_its_client_has_died_and_its_
     });
 }
 
-/// Connections that the backend has taken so far, by its statistics.
-
 #[test]
 fn who_waits_longer_for_a_backend_connection_than_connecting_may_take_is_told() {
     let (_backend, port) = redis_on_tcp("127.0.0.1");
     let mut config = Config::new(&format!("redis://127.0.0.1:{port}"));
+    config.database = "lanes = \"own\"".to_owned();
     config.backend_more = "max_connects_per_second = 1\nconnect_timeout = \"1s\"\n".to_owned();
     let redwall = config.start();
     let mut clients: Vec<Client> = (0..5)
@@ -153,4 +147,38 @@ fn a_client_that_waits_for_its_writes_on_a_connection_that_stood_ready_is_answer
             assert_eq!(client.text(), wanted, "round {round}");
         }
     }
+}
+
+#[test]
+fn a_reload_that_asks_for_other_lanes_is_for_clients_that_come_afterwards_and_ends_nobody() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.database = "lanes = \"shared\"".to_owned();
+    let redwall = config.start();
+    // A client, and whether it has a connection to the backend that bears its number.
+    let connect = || {
+        let mut client = Client::login(redwall.address, "app", "app");
+        let number = client.ask(&["CLIENT", "ID"]);
+        assert!(!client.ask(&["GET", "app:n"]).starts_with('-'));
+        let name = format!(
+            " name=redwall:main:{} ",
+            number.trim_matches([':', '\r', '\n'])
+        );
+        let has_its_own = backend.admin(&["CLIENT", "LIST"]).contains(&name);
+        (client, has_its_own)
+    };
+    let mut clients = vec![connect()];
+    for lanes in ["own", "shared", "own"] {
+        config.database = format!("lanes = \"{lanes}\"");
+        redwall.reload(&config.text());
+        clients.push(connect());
+        for (number, (client, _)) in clients.iter_mut().enumerate() {
+            assert_eq!(client.ask(&["MULTI"]), "+OK\r\n", "client {number}");
+            assert_eq!(client.ask(&["INCR", "app:n"]), "+QUEUED\r\n");
+            assert!(client.ask(&["EXEC"]).starts_with("*1\r\n:"));
+        }
+    }
+    let own: Vec<bool> = clients.iter().map(|(_, own)| *own).collect();
+    assert_eq!(own, [false, true, false, true]);
+    assert_eq!(backend.admin(&["GET", "app:n"]), "$1\r\n9\r\n");
 }

@@ -182,7 +182,7 @@ fn a_client_that_never_reads_is_closed_and_others_do_not_notice() {
         glutton.send(&["GET", "app:k"]);
     }
     wait_until("the glutton is closed", || {
-        assert_eq!(client.ask(&["PING"]), "+PONG\r\n");
+        assert_eq!(client.ask(&["STRLEN", "app:k"]), ":8388608\r\n");
         redwall
             .metric("redwall_connections_closed_total{database=\"main\",reason=\"output_timeout\"}")
             == 1.0

@@ -1,17 +1,16 @@
 //! What the process holds for clients has one bound, whoever they are and however many.
 
+use redwall::resp::OwnedRequest;
 use std::io::Read;
 use std::net::TcpStream;
-use std::time::Duration;
 
-use redwall::resp::OwnedRequest;
-
-use crate::bed::{Backend, Client, Config, Identity, Redwall, wait_until};
+use crate::bed::{Backend, Client, Config, Identity, PATIENCE, Redwall, wait_until};
 
 const MIB: usize = 1 << 20;
 const VALUE: usize = 4 * MIB;
 
 const HELD: &str = "redwall_client_memory_bytes";
+const RECEIVED: &str = "redwall_received_bytes_total{database=\"main\"}";
 const CLOSED: &str = "redwall_connections_closed_total{database=\"main\",reason=\"memory\"}";
 
 fn request(words: &[&str]) -> Vec<u8> {
@@ -51,12 +50,23 @@ fn ask_for_too_much(client: &mut Client, requests: usize) -> bool {
         && (0..requests / block.len()).all(|_| client.try_send_raw(&block))
 }
 
+/// A new client that has asked for too much, all of which has been read; or somebody had to go.
+fn greedy(redwall: &Redwall, requests: usize) -> Client {
+    let before = redwall.metric(RECEIVED);
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert!(ask_for_too_much(&mut client, requests));
+    // Less than a block of them is missing where they don't fill the last.
+    let sent = requests.saturating_sub(64 * 1024) as f64;
+    wait_until("all of it has been read", || {
+        redwall.metric(RECEIVED) >= before + sent || redwall.metric(CLOSED) > 0.0
+    });
+    client
+}
+
 /// Whether the server ends a connection when all that is on its way has been read.
 fn is_cut_off(mut socket: &TcpStream) -> bool {
     let mut bytes = vec![0; MIB];
-    socket
-        .set_read_timeout(Some(Duration::from_millis(500)))
-        .unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     loop {
         match socket.read(&mut bytes) {
             Ok(0) => return true,
@@ -70,25 +80,20 @@ fn is_cut_off(mut socket: &TcpStream) -> bool {
 fn when_all_clients_together_hold_too_much_the_one_that_holds_the_most_goes_and_nobody_small_notices()
  {
     let (_backend, redwall, mut small) = with_budget();
-    let mut greedy: Vec<Client> = Vec::new();
-    for requests in [3 * MIB, 9 * MIB, 3 * MIB, 3 * MIB] {
-        let mut client = Client::login(redwall.address, "app", "app");
-        assert!(ask_for_too_much(&mut client, requests));
-        greedy.push(client);
-    }
+    let mut clients: Vec<Client> = [3 * MIB, 9 * MIB, 3 * MIB, 3 * MIB]
+        .map(|requests| greedy(&redwall, requests))
+        .into();
     while redwall.metric(CLOSED) == 0.0 {
         assert_eq!(small.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
-        let mut client = Client::login(redwall.address, "app", "app");
-        assert!(ask_for_too_much(&mut client, 3 * MIB));
-        greedy.push(client);
-        assert!(greedy.len() < 32, "{}", redwall.metric(HELD));
+        clients.push(greedy(&redwall, 3 * MIB));
+        assert!(clients.len() < 32, "{}", redwall.metric(HELD));
     }
     assert_eq!(redwall.metric(CLOSED), 1.0);
     assert!(redwall.metric(HELD) <= redwall.metric("redwall_client_memory_max_bytes"));
     redwall.wait_for_log("closed one that held the most");
-    assert!(is_cut_off(greedy[1].socket()));
+    assert!(is_cut_off(clients[1].socket()));
     assert_eq!(small.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
-    drop(greedy);
+    drop(clients);
     wait_until("everything is given back", || redwall.metric(HELD) == 0.0);
 }
 

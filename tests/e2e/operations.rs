@@ -2,7 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use crate::bed::{Backend, Client, Config, program, wait_until};
+use redwall::config::Lanes;
+
+use crate::bed::{Backend, Client, Config, lanes_of_this_run, program, wait_until};
 
 #[test]
 fn the_status_pages_tell_that_it_lives_and_is_ready() {
@@ -103,12 +105,28 @@ fn the_drain_has_a_deadline_and_a_second_signal_ends_it() {
 
 #[test]
 fn backend_connections_say_whose_they_are() {
-    let backend = Backend::start();
-    let redwall = Config::new(&backend.url()).start();
-    let mut client = Client::login(redwall.address, "app", "app");
-    client.ask(&["GET", "app:k"]);
-    let list = backend.admin(&["CLIENT", "LIST"]);
-    assert!(list.contains("name=redwall:main:"), "{list}");
+    for (database, lanes) in [
+        ("lanes = \"own\"", Lanes::Own),
+        ("lanes = \"shared\"", Lanes::Shared),
+        ("", lanes_of_this_run()),
+    ] {
+        let backend = Backend::start();
+        let mut config = Config::new(&backend.url());
+        config.database = database.to_owned();
+        let redwall = config.start();
+        let mut client = Client::login(redwall.address, "app", "app");
+        let number = client.ask(&["CLIENT", "ID"]);
+        let whose = match lanes {
+            Lanes::Own => number.trim_start_matches(':').trim_end(),
+            Lanes::Shared => "shared",
+        };
+        client.ask(&["GET", "app:k"]);
+        let list = backend.admin(&["CLIENT", "LIST"]);
+        assert!(
+            list.contains(&format!(" name=redwall:main:{whose} ")),
+            "{database}: {list}"
+        );
+    }
 }
 
 #[test]

@@ -10,6 +10,12 @@ pub fn everywhere(experiment: impl Fn(Server)) {
     }
 }
 
+/// The name of shared lanes at the backend.
+pub const SHARED: &str = "redwall:main:shared";
+
+/// The name of lanes that are lent to a single client, or ready to be.
+pub const OWN: &str = "redwall:main:own";
+
 /// A configuration in which clients share lanes to `backend`.
 pub fn shared(backend: &str) -> Config {
     let mut config = Config::new(backend);
@@ -35,46 +41,43 @@ impl Seen {
     pub fn id(&self) -> &str {
         self.field("id")
     }
-
-    fn is_shared(&self) -> bool {
-        self.field("name") == "redwall:main:shared"
-    }
-
-    fn is_own(&self) -> bool {
-        self.field("name") == "redwall:main:own"
-    }
 }
 
-fn all(backend: &Backend) -> impl Iterator<Item = Seen> {
+/// The backend's connections of that name, in the order in which they were made.
+pub fn lanes(backend: &Backend, name: &str) -> Vec<Seen> {
     let list = backend.admin(&["CLIENT", "LIST"]);
     let lines = list.lines().filter(|line| line.starts_with("id="));
-    let seen: Vec<Seen> = lines
-        .map(|line| Seen {
-            line: line.to_owned(),
-        })
-        .collect();
-    seen.into_iter()
+    let seen = lines.map(|line| Seen {
+        line: line.to_owned(),
+    });
+    seen.filter(|seen| seen.field("name") == name).collect()
 }
 
 /// The lanes that clients share.
 pub fn shared_lanes(backend: &Backend) -> Vec<Seen> {
-    all(backend).filter(Seen::is_shared).collect()
+    lanes(backend, SHARED)
 }
 
 /// The lanes that are lent to a single client, or ready to be.
 pub fn own_lanes(backend: &Backend) -> Vec<Seen> {
-    all(backend).filter(Seen::is_own).collect()
+    lanes(backend, OWN)
+}
+
+/// The one connection of that name on which `command` (as `blpop` or `client|list`) was the last.
+pub fn lane_at(backend: &Backend, name: &str, command: &str) -> Option<Seen> {
+    let mut lanes = lanes(backend, name);
+    lanes.retain(|seen| seen.field("cmd") == command);
+    (lanes.len() == 1).then(|| lanes.remove(0))
 }
 
 /// Waits for the one own lane whose last command is `command`, as `blpop` or `client|list`.
 pub fn own_lane_at(backend: &Backend, command: &str) -> Seen {
-    let mut lanes = Vec::new();
+    let mut lane = None;
     wait_until(&format!("one own lane is at {command}"), || {
-        lanes = own_lanes(backend);
-        lanes.retain(|seen| seen.field("cmd") == command);
-        lanes.len() == 1
+        lane = lane_at(backend, OWN, command);
+        lane.is_some()
     });
-    lanes.remove(0)
+    lane.unwrap()
 }
 
 /// Has the backend close a lane.

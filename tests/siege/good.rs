@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 
-use crate::bed::PATIENCE;
+use redwall::config::Lanes;
+
+use crate::bed::{PATIENCE, lanes_of_this_run};
 use crate::field::from;
 use crate::peer::{Peer, dial_for, is_timeout, request};
 use crate::{Phase, Siege};
@@ -48,6 +50,16 @@ impl Habit {
             Self::Strings | Self::Pipeline | Self::Transaction => 1,
             Self::Queue | Self::Channel => 2,
             Self::Newcomer | Self::Hasty => 0,
+        }
+    }
+
+    /// Whether it can't go on without a new connection, to Redwall or from there to the backend.
+    fn needs_descriptors(self) -> bool {
+        match self {
+            Self::Newcomer | Self::Hasty => true,
+            // A shared lane is exchanged for one that is lent.
+            Self::Transaction | Self::Queue => lanes_of_this_run() == Lanes::Shared,
+            Self::Strings | Self::Pipeline | Self::Channel => false,
         }
     }
 
@@ -193,16 +205,7 @@ impl Client {
         while !siege.is_over() {
             round += 1;
             let phase = siege.phase();
-            let done = match self.habit {
-                Habit::Strings => self.strings(round),
-                Habit::Pipeline => self.pipeline(round),
-                Habit::Transaction => self.transaction(round),
-                Habit::Queue => self.queue(round),
-                Habit::Channel => self.channel(round),
-                Habit::Newcomer => self.come_and_go(siege, round),
-                Habit::Hasty => self.say_all_at_once(siege, round),
-            };
-            match done {
+            match self.once(siege, round) {
                 Ok(took) => self.rounds.push((phase, took.as_micros() as u64)),
                 Err(fault) => siege.fault(format!(
                     "{:?} in round {round}, {:?}: {fault}",
@@ -223,6 +226,23 @@ impl Client {
             peers,
             rounds,
             answers,
+        }
+    }
+
+    /// Does once what is its habit; says how long the answers took.
+    fn once(&mut self, siege: &Siege, round: u64) -> Result<Duration, String> {
+        let _while_there_are_descriptors = self
+            .habit
+            .needs_descriptors()
+            .then(|| siege.descriptors.read().unwrap());
+        match self.habit {
+            Habit::Strings => self.strings(round),
+            Habit::Pipeline => self.pipeline(round),
+            Habit::Transaction => self.transaction(round),
+            Habit::Queue => self.queue(round),
+            Habit::Channel => self.channel(round),
+            Habit::Newcomer => self.come_and_go(siege, round),
+            Habit::Hasty => self.say_all_at_once(siege, round),
         }
     }
 
@@ -325,10 +345,8 @@ impl Client {
         Ok(took)
     }
 
-    /// Only while descriptors can be had: it needs new ones.
     fn come_and_go(&mut self, siege: &Siege, round: u64) -> Result<Duration, String> {
         let (key, value) = (self.manner.key("s"), self.value(round));
-        let _while_there_are_descriptors = siege.descriptors.read().unwrap();
         let took = timed(|| {
             let mut peer = self.manner.connect(siege)?;
             ask(&mut peer, &["SET", &key, &value], "+OK\r\n")?;
@@ -344,7 +362,6 @@ impl Client {
         let mut bytes = request(&["SET", &key, &value]);
         bytes.extend(request(&["GET", &key]));
         bytes.extend(request(&["QUIT"]));
-        let _while_there_are_descriptors = siege.descriptors.read().unwrap();
         let took = timed(|| {
             let mut peer = self.manner.shake(siege, &bytes)?;
             for (asked, wanted) in [
