@@ -194,6 +194,8 @@ impl Way {
                 Before::Tell(internal) => {
                     self.lane.tell(&internal);
                     session.told(internal, site.now);
+                    // A lane that was taken over in this turn is not listened to yet.
+                    self.waker.wake_by_ref();
                     return Sent::Wait;
                 }
                 Before::Nothing => {

@@ -24,4 +24,5 @@ mod incarnation;
 mod late;
 mod lent_again;
 mod lost;
+mod wait;
 mod withdrawn;
