@@ -228,6 +228,10 @@ impl Way {
         }
         match (placement, &self.place) {
             (Placement::Own(trace), _) => self.on_own(trace, session, site, context),
+            (Placement::Anywhere, Place::Own) => self.own_lane(session, site, context),
+            (Placement::Anywhere, Place::Nowhere | Place::Shared(_)) => {
+                self.on_shared((Class::Small, 0), pending, session, site)
+            }
             (Placement::Select(_), Place::Own) => self.on_own(Trace::None, session, site, context),
             (Placement::Select(number), Place::Nowhere | Place::Shared(_)) => {
                 self.select(number, session, site)
@@ -238,7 +242,8 @@ impl Way {
                     Leaves::Waits => Found::Wait,
                     Leaves::Now => {
                         self.leave_own_lane(session, site);
-                        self.on_shared(class, pending, session, site)
+                        let number = session.database();
+                        self.on_shared((class, number), pending, session, site)
                     }
                 }
             }
@@ -249,7 +254,7 @@ impl Way {
                 self.on_own(Trace::None, session, site, context)
             }
             (Placement::Shared(class), Place::Nowhere | Place::Shared(_)) => {
-                self.on_shared(class, pending, session, site)
+                self.on_shared((class, session.database()), pending, session, site)
             }
         }
     }
@@ -340,7 +345,7 @@ impl Way {
     /// The request may share a lane.
     fn on_shared(
         &mut self,
-        class: Class,
+        (class, number): (Class, u32),
         pending: Pending,
         session: &Session,
         site: Site<'_>,
@@ -364,7 +369,7 @@ impl Way {
             }
             _ => class,
         };
-        let key = key(session, site, class, session.database());
+        let key = key(session, site, class, number);
         let current = match &self.place {
             Place::Shared(lane) if lane.key == key => Some(lane),
             Place::Shared(_) | Place::Nowhere | Place::Own => None,

@@ -18,6 +18,7 @@ mod bed;
 mod relay;
 mod track;
 
+mod busy;
 mod exec;
 mod fence;
 mod incarnation;
