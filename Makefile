@@ -16,6 +16,7 @@ demo: ## Builds, starts a real Redis with Redwall in front of it, and shows a to
 .PHONY: test
 test: ## Installs what is missing and runs everything: format, lints, docs, tests, the demo's tour.
 	@scripts/need.sh rust cc redis openssl python node promtool
+	@scripts/need.sh valgrind || echo "without valgrind: instructions aren't counted"
 	@$(MAKE) --no-print-directory servers clients
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
@@ -53,11 +54,25 @@ clients: ## Fetches the client libraries of other languages that the tests use i
 	@scripts/clients.sh
 
 .PHONY: bench
-bench: ## Measures Redwall beside Redis's own TLS and other proxies, and its inner loops.
+bench: ## Measures Redwall beside Redis's own TLS and other proxies: benches/RESULTS.md. BENCH_OPTIONS=--quick takes 3 minutes.
 	@scripts/need.sh rust cc redis bench python
+	cargo bench --locked --quiet --no-run --bench policy
+	cargo build --locked --release --quiet --example load
+	@# Last, so that what is measured is built as users build it.
 	cargo build --locked --release --quiet
+	python3 benches/peers $(BENCH_OPTIONS)
+
+.PHONY: large
+large: ## Has 512 MiB fetched at 1 MiB a second beside quiet clients: about 9 minutes. LARGE_OPTIONS="--size 64 --rate 8" is short.
+	@scripts/need.sh rust cc redis bench python
+	cargo build --locked --release --quiet --example load
+	cargo build --locked --release --quiet
+	python3 benches/peers/large.py $(LARGE_OPTIONS)
+
+.PHONY: loops
+loops: ## Measures Redwall's inner loops, one by one.
+	@scripts/need.sh rust cc redis openssl
 	cargo bench --locked --quiet
-	benches/beside_peers.sh $(BENCH_OPTIONS)
 
 .PHONY: fuzz
 fuzz: ## Fuzzes the parsers for FUZZ_SECS seconds each (60 if not set).

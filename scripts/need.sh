@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that what a make target needs is here: need.sh THING...
 #
-# THING: rust | cc | redis | openssl | python | node | promtool | bench
+# THING: rust | cc | redis | openssl | python | node | promtool | valgrind | bench
 # As root on Debian it installs what is missing and says so; anybody else is told the exact command to run.
 set -euo pipefail
 
@@ -46,6 +46,7 @@ for thing in "$@"; do
       ;;
     node) want node nodejs npm; want npm npm ;;
     promtool) want promtool prometheus ;;
+    valgrind) want valgrind valgrind ;;
     bench)
       want stunnel stunnel4; want haproxy haproxy; want nginx nginx libnginx-mod-stream
       want openssl openssl

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -91,35 +92,46 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Serves the client until its end.
-    pub(super) async fn serve(self) -> End {
-        self.seat.register_waker().await;
-        let shared = Rc::new(RefCell::new(self));
-        let begun = std::future::poll_fn(|context| {
-            let mut connection = shared.borrow_mut();
-            connection.way.member = Member::new(&shared);
-            connection.way.waker = context.waker().clone();
-            Poll::Ready(connection.begin(context))
-        });
+    /// Serves the client until its end. What it holds stands behind a pointer, and its last moments in a box, so that an idle client's
+    /// task is small.
+    pub(super) async fn serve(shared: Rc<RefCell<Self>>) -> End {
+        let begun = std::future::poll_fn(|context| Poll::Ready(Self::start(&shared, context)));
         let end = match begun.await {
             Ok(()) => std::future::poll_fn(|context| shared.borrow_mut().turn(context)).await,
             Err(end) => end,
         };
-        // From here on no lane finds it any more.
-        let Some(connection) = Rc::into_inner(shared) else {
-            return end;
-        };
-        let connection = connection.into_inner();
+        if let Some(goodbye) = Self::take_leave(shared, &end) {
+            goodbye.await;
+        }
+        end
+    }
+
+    fn start(shared: &Rc<RefCell<Self>>, context: &mut Context<'_>) -> Result<(), End> {
+        let mut connection = shared.borrow_mut();
+        connection.seat.register(context.waker());
+        connection.way.member = Member::new(shared);
+        connection.way.waker = context.waker().clone();
+        connection.begin(context)
+    }
+
+    /// From here on no lane finds it any more.
+    fn take_leave(
+        shared: Rc<RefCell<Self>>,
+        end: &End,
+    ) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+        let connection = Rc::into_inner(shared)?.into_inner();
         if let Place::Shared(lane) = &connection.way.place
             && connection.holds_up
         {
             lane.wake();
         }
         match end {
-            End(CloseReason::Memory | CloseReason::Evicted) => connection.cut_off(),
-            End(_) => Box::pin(connection.finish()).await,
+            End(CloseReason::Memory | CloseReason::Evicted) => {
+                connection.cut_off();
+                None
+            }
+            End(_) => Some(Box::pin(connection.finish())),
         }
-        end
     }
 
     /// What was proven in the handshake is judged by the snapshot in force now, before anything comes of it.

@@ -17,7 +17,7 @@ use super::seats::Seat;
 use super::spares::own_name;
 use super::steps::Place;
 use super::vital::Alone;
-use super::worker::{Accepted, Worker};
+use super::worker::{Accepted, LoadGuard, Worker};
 use crate::backend::Purpose;
 use crate::client::fault::utc;
 use crate::client::{
@@ -40,9 +40,31 @@ const LINGER: Duration = Duration::from_millis(500);
 const SPEAK_TLS: &str =
     "let the client use rediss:// (redis-cli --tls), or give it a plaintext_listen address";
 
-/// Serves one accepted connection to its end.
+/// Serves one accepted connection to its end. The room for a handshake is in a box of its own, which an idle client's task needn't carry.
 pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let _alone = Alone;
+    let established = Box::pin(establish(worker, accepted)).await;
+    let Some(Established {
+        connection,
+        closed,
+        load,
+    }) = established
+    else {
+        return;
+    };
+    let End(reason) = Connection::serve(connection).await;
+    closed.reason.set(Some(reason));
+    drop(load);
+}
+
+/// A client that has proven all that a handshake proves.
+struct Established {
+    connection: Rc<RefCell<Connection>>,
+    closed: CloseCounter,
+    load: LoadGuard,
+}
+
+async fn establish(worker: Rc<Worker>, accepted: Accepted) -> Option<Established> {
     let Accepted {
         socket,
         peer,
@@ -56,9 +78,7 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         since,
     } = accepted;
     let seat = worker.seats.take(ticket);
-    let Some(client) = client(socket, transport, &database) else {
-        return;
-    };
+    let client = client(socket, transport, &database)?;
     let newcomer = Newcomer {
         worker,
         seat,
@@ -70,8 +90,12 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         since,
         seen: RefCell::default(),
     };
-    newcomer.serve(client).await;
-    drop(load);
+    let (connection, closed) = newcomer.establish(client).await?;
+    Some(Established {
+        connection,
+        closed,
+        load,
+    })
 }
 
 /// A socket with the TLS that its listener speaks.
@@ -131,8 +155,15 @@ impl Turned {
 }
 
 impl Newcomer {
-    async fn serve(self, mut client: Client) {
-        self.seat.register_waker().await;
+    async fn establish(
+        self,
+        mut client: Client,
+    ) -> Option<(Rc<RefCell<Connection>>, CloseCounter)> {
+        std::future::poll_fn(|context| {
+            self.seat.register(context.waker());
+            Poll::Ready(())
+        })
+        .await;
         let unfinished = Unfinished {
             worker: Rc::clone(&self.worker),
             index: self.index,
@@ -148,8 +179,10 @@ impl Newcomer {
         drop(place);
         let certificate_user = match done.and_then(|()| self.identify(&client)) {
             Ok(user) => user,
-            // In a box, because every connection would carry the room for it.
-            Err(turned) => return Box::pin(self.turn_away(client, input, turned)).await,
+            Err(turned) => {
+                self.turn_away(client, input, turned).await;
+                return None;
+            }
         };
         let closed = CloseCounter {
             worker: Rc::clone(&self.worker),
@@ -158,8 +191,7 @@ impl Newcomer {
         };
         drop(unfinished);
         let connection = self.connection(client, certificate_user, input, deadline);
-        let End(reason) = connection.serve().await;
-        closed.reason.set(Some(reason));
+        Some((Rc::new(RefCell::new(connection)), closed))
     }
 
     fn login_deadline(&self) -> Instant {
@@ -331,8 +363,8 @@ impl Newcomer {
         let id = worker.next_client_id();
         let beginning = Beginning {
             id,
-            peer: peer.to_string(),
-            local: local.to_string(),
+            peer,
+            local,
             certificate_user,
             since,
         };

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Instant;
 
 use super::door::Ticket;
@@ -78,16 +78,12 @@ impl Seats {
 }
 
 impl Seat {
-    /// Remembers the calling task as the one to wake.
-    pub(super) async fn register_waker(&self) {
-        std::future::poll_fn(|context| {
-            if let Some(entry) = self.seats.entries.borrow_mut().get_mut(self.index) {
-                entry.waker = Some(context.waker().clone());
-            }
-            self.ticket.eviction.register(context.waker());
-            Poll::Ready(())
-        })
-        .await;
+    /// Remembers the task to wake.
+    pub(super) fn register(&self, waker: &Waker) {
+        if let Some(entry) = self.seats.entries.borrow_mut().get_mut(self.index) {
+            entry.waker = Some(waker.clone());
+        }
+        self.ticket.eviction.register(waker);
     }
 
     /// Has the connection woken at `deadline`, or soon after; `None` for never.

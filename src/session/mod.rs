@@ -24,6 +24,7 @@ pub use action::{Action, Around, Denied, Forward, Handled, Internal, LoginOutcom
 pub use placement::{BULKY, Class, LARGE, Placement, Trace};
 pub use reply::{PairingFault, Route};
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,9 +43,9 @@ pub struct Beginning {
     /// The connection's number, unique in the process: what `CLIENT ID` answers.
     pub id: u64,
     /// The client's address as `CLIENT INFO` shows it.
-    pub peer: String,
+    pub peer: SocketAddr,
     /// The address that it connected to.
-    pub local: String,
+    pub local: SocketAddr,
     /// The user that its certificate proves, if there is one.
     pub certificate_user: Option<String>,
     /// When it was established.

@@ -58,8 +58,8 @@ fn policy(generation: u64, app: &str) -> Policy {
 fn beginning() -> Beginning {
     Beginning {
         id: 7,
-        peer: "192.0.2.1:1000".to_owned(),
-        local: "192.0.2.2:6379".to_owned(),
+        peer: "192.0.2.1:1000".parse().unwrap(),
+        local: "192.0.2.2:6379".parse().unwrap(),
         certificate_user: None,
         since: Instant::now(),
     }

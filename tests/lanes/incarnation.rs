@@ -43,16 +43,16 @@ fn assert_that_newcomers_use_none_of(old: &[String], redwall: &Redwall, backend:
         assert_eq!(client.ask(&["WATCH", "app:k"]), "+OK\r\n");
         assert_eq!(client.ask(&["EXISTS", "app:k"]), ":0\r\n");
     }
-    let used = shared_lanes(backend).into_iter().chain(
-        own_lanes(backend)
-            .into_iter()
-            .filter(|lane| lane.field("cmd") == "exists"),
-    );
-    let used: Vec<Seen> = used.collect();
-    assert!(used.len() > newcomers.len(), "{used:?}");
+    let is_old = |lane: &Seen| old.iter().any(|old| old == lane.id());
+    let mut used = own_lanes(backend);
+    used.retain(|lane| lane.field("cmd") == "exists");
+    assert_eq!(used.len(), newcomers.len(), "{used:?}");
     for lane in used {
-        assert!(!old.iter().any(|old| old == lane.id()), "{lane:?}");
+        assert!(!is_old(&lane), "{lane:?}");
     }
+    wait_until("the old shared connections are closed", || {
+        !shared_lanes(backend).iter().any(is_old)
+    });
 }
 
 fn ids(backend: &Backend) -> Vec<String> {
