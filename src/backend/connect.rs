@@ -22,6 +22,13 @@ const MAX_LOGIN_REPLY: usize = 64 * 1024;
 /// What a client gets that selects a database number which the backend hasn't got.
 pub const OUT_OF_RANGE: &str = "ERR DB index is out of range";
 
+/// What a client gets whose connection can't be had because the backend is busy with a script, as from the backend itself.
+const BUSY: &str =
+    "BUSY the backend is busy running a script. You can only call SCRIPT KILL or FUNCTION KILL.";
+
+/// The same where it is loading.
+const LOADING: &str = "LOADING the backend is loading the dataset in memory";
+
 /// What a backend says of itself at login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -111,6 +118,8 @@ impl ConnectFault {
                 command: "SELECT",
                 code,
             } if code == "ERR" => OUT_OF_RANGE,
+            Self::Refused { code, .. } if code == "BUSY" => BUSY,
+            Self::Refused { code, .. } if code == "LOADING" => LOADING,
             Self::Resolve(_)
             | Self::Dial(_)
             | Self::Tls(_)

@@ -306,8 +306,12 @@ impl<O: Clone + PartialEq> Shared<O> {
         let (mut start, mut at) = (0, 0);
         while at < received.len() {
             let (consumed, frame) = self.advance(&received[at..])?;
+            let bytes = &received[at..at + consumed];
             at += consumed;
             let Some(frame) = frame else { continue };
+            if self.is_early(bytes) {
+                return Err(SharedFault::Fence);
+            }
             ends.push(at - start);
             match self.queue.ended() {
                 Done::One => continue,
@@ -327,6 +331,11 @@ impl<O: Clone + PartialEq> Shared<O> {
             deliver(owner, Piece { bytes, ends });
         }
         Ok(())
+    }
+
+    /// Whether a reply to a client is the echo that Redwall waits for: then one before it is missing.
+    fn is_early(&self, reply: &[u8]) -> bool {
+        matches!(self.queue.head(), Some(Turn::Owner(_))) && self.fence.is_echo(reply)
     }
 
     /// Reads on to the end of a frame or of what was received.

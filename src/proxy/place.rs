@@ -188,12 +188,16 @@ impl Way {
                 lane.append(&forward, &self.member, site.now);
             }
             Found::Own if self.lanes == Lanes::Own => self.lane.append(&forward),
+            // It may have been connected just now, to another than the client began with.
+            Found::Own if self.is_replaced(site) => return Sent::Replaced,
             Found::Own => match session.before(&forward) {
                 Before::Wait => return Sent::Wait,
                 Before::Refused(text) => return Sent::Unavailable(text),
                 Before::Tell(internal) => {
                     self.lane.tell(&internal);
                     session.told(internal, site.now);
+                    // A lane that was taken over in this turn is not listened to yet.
+                    self.waker.wake_by_ref();
                     return Sent::Wait;
                 }
                 Before::Nothing => {
@@ -220,12 +224,15 @@ impl Way {
             self.place = Place::Own;
             return self.own_lane(session, site, context);
         }
-        let incarnation = site.worker.door.backend(site.index).incarnation();
-        if *self.incarnation.get_or_insert(incarnation) != incarnation {
+        if self.is_replaced(site) {
             return Found::Replaced;
         }
         match (placement, &self.place) {
             (Placement::Own(trace), _) => self.on_own(trace, session, site, context),
+            (Placement::Anywhere, Place::Own) => self.own_lane(session, site, context),
+            (Placement::Anywhere, Place::Nowhere | Place::Shared(_)) => {
+                self.on_shared((Class::Small, 0), pending, session, site, context)
+            }
             (Placement::Select(_), Place::Own) => self.on_own(Trace::None, session, site, context),
             (Placement::Select(number), Place::Nowhere | Place::Shared(_)) => {
                 self.select(number, session, site)
@@ -236,7 +243,8 @@ impl Way {
                     Leaves::Waits => Found::Wait,
                     Leaves::Now => {
                         self.leave_own_lane(session, site);
-                        self.on_shared(class, pending, session, site, context)
+                        let number = session.database();
+                        self.on_shared((class, number), pending, session, site, context)
                     }
                 }
             }
@@ -247,9 +255,15 @@ impl Way {
                 self.on_own(Trace::None, session, site, context)
             }
             (Placement::Shared(class), Place::Nowhere | Place::Shared(_)) => {
-                self.on_shared(class, pending, session, site, context)
+                self.on_shared((class, session.database()), pending, session, site, context)
             }
         }
+    }
+
+    /// Whether another backend is there than the one that the client began with, which is now if it hasn't yet.
+    fn is_replaced(&mut self, site: Site<'_>) -> bool {
+        let incarnation = site.worker.door.backend(site.index).incarnation();
+        *self.incarnation.get_or_insert(incarnation) != incarnation
     }
 
     /// The request needs the client's own lane.
@@ -322,7 +336,9 @@ impl Way {
             return self.lane.close();
         }
         if let Some(spare) = self.lane.release() {
-            Spares::give_back(site.worker, kind(session, site), site.database, spare);
+            let incarnation = self.incarnation.unwrap_or_default();
+            let kind = kind(session, site);
+            Spares::give_back(site.worker, kind, site.database, (spare, incarnation));
         }
     }
 
@@ -338,7 +354,7 @@ impl Way {
     /// The request may share a lane.
     fn on_shared(
         &mut self,
-        class: Class,
+        (class, number): (Class, u32),
         pending: Pending,
         session: &Session,
         site: Site<'_>,
@@ -363,7 +379,7 @@ impl Way {
             }
             _ => class,
         };
-        let key = key(session, site, class, session.database());
+        let key = key(session, site, class, number);
         let current = match &self.place {
             Place::Shared(lane) if lane.key == key => Some(lane),
             Place::Shared(_) | Place::Nowhere | Place::Own => None,

@@ -100,10 +100,9 @@ impl Spares {
         worker: &Rc<Worker>,
         kind: Kind,
         database: &Arc<Database>,
-        spare: Spare,
+        (spare, incarnation): (Spare, u64),
     ) {
         let (worker, database) = (Rc::clone(worker), Arc::clone(database));
-        let incarnation = worker.door.backend(kind.database).incarnation();
         drop(tokio::task::spawn_local(async move {
             let proven = spare.proven(database.limits.request_timeout).await;
             if let Some(spare) = proven {

@@ -20,6 +20,8 @@ pub enum Placement {
     Shared(Class),
     /// To the client's own, of which this is known when it carried the request.
     Own(Trace),
+    /// To a shared connection with any database number: it must get through although the backend selects none for now.
+    Anywhere,
     /// Nowhere: later requests go to a connection with this database number, if there can be one.
     Select(u32),
 }
@@ -64,6 +66,12 @@ impl Session {
             );
         let own = match need {
             LaneNeed::Own => true,
+            // A busy server answers these and hardly anything else; each is answered in one frame.
+            LaneNeed::OwnForever
+                if matches!(name, "script|kill" | "function|kill") && !self.needs_its_lane() =>
+            {
+                return Placement::Anywhere;
+            }
             LaneNeed::OwnForever => return Placement::Own(Trace::Some),
             LaneNeed::Shared | LaneNeed::Redwall => false,
         };

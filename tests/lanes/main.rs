@@ -18,6 +18,7 @@ mod bed;
 mod relay;
 mod track;
 
+mod busy;
 mod exec;
 mod fairness;
 mod fence;
@@ -29,4 +30,5 @@ mod lent;
 mod lent_again;
 mod lost;
 mod values;
+mod wait;
 mod withdrawn;
