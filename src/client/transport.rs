@@ -58,7 +58,7 @@ impl Scratch {
 /// An accepted connection.
 pub struct Client {
     socket: TcpStream,
-    tls: Option<Box<Tls>>,
+    tls: Option<Tls>,
     /// Bytes for the socket, from `sent` on; ciphertext if there is TLS.
     outgoing: Vec<u8>,
     sent: usize,
@@ -69,7 +69,7 @@ impl Client {
     pub fn new(socket: TcpStream, tls: Option<Tls>) -> Self {
         Self {
             socket,
-            tls: tls.map(Box::new),
+            tls,
             outgoing: Vec::new(),
             sent: 0,
         }
@@ -77,7 +77,7 @@ impl Client {
 
     /// The TLS side, if there is one.
     pub fn tls(&self) -> Option<&Tls> {
-        self.tls.as_deref()
+        self.tls.as_ref()
     }
 
     /// Whether a handshake is still under way.
@@ -226,7 +226,8 @@ impl Client {
             self.sent += written;
         }
         self.sent = 0;
-        give_back(&mut self.outgoing);
+        // Only what the socket didn't take at once comes by here, and what a handshake says: a client that is merely there keeps none.
+        self.outgoing = Vec::new();
         Poll::Ready(Ok(()))
     }
 
