@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::delivery::HeldUp;
 use super::memory::Charge;
 use super::place::{Place, Site, Way};
 use super::seats::Seat;
@@ -269,10 +270,9 @@ impl Connection {
     /// A lane that wasn't read because the client had too much coming is read on.
     fn let_lane_go_on(&mut self) {
         if self.holds_up
-            && self.coming() <= self.database.limits.soft_output
+            && self.hold_up_its_lane() == HeldUp::No
             && let Place::Shared(lane) = &self.way.place
         {
-            self.holds_up = false;
             lane.wake();
         }
     }

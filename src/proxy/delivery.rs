@@ -110,10 +110,19 @@ impl Connection {
             || self.worker.is_draining()
     }
 
-    /// Whether the client has so much coming that its lane should not be read for now; then it wakes the lane later.
-    pub(super) fn holds_up_its_lane(&mut self) -> bool {
-        self.holds_up = self.coming() > self.database.limits.soft_output && self.ended.is_none();
-        self.holds_up
+    /// Whether its lane may be read although the next reply there is this client's; if not it wakes the lane later.
+    pub(super) fn hold_up_its_lane(&mut self) -> HeldUp {
+        let held_up = if self.ended.is_some() {
+            HeldUp::No
+        } else if !self.charge.has_room(&self.way.waker) {
+            HeldUp::ByAll
+        } else if self.coming() > self.database.limits.soft_output {
+            HeldUp::ByOne
+        } else {
+            HeldUp::No
+        };
+        self.holds_up = held_up != HeldUp::No;
+        held_up
     }
 
     /// The lane is gone on which the client had replies coming: it is closed, as it would be by a server. An error in place of a reply
@@ -122,4 +131,15 @@ impl Connection {
         self.ended = Some(CloseReason::Backend);
         self.way.waker.wake_by_ref();
     }
+}
+
+/// Why a lane isn't read for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeldUp {
+    /// It may be read.
+    No,
+    /// The client has so much coming.
+    ByOne,
+    /// All clients together hold too much.
+    ByAll,
 }

@@ -186,6 +186,7 @@ impl Way {
             Found::Shared(lane) => {
                 session.may_write(&forward);
                 lane.append(&forward, &self.member, site.now);
+                self.meet(site);
             }
             Found::Own if self.lanes == Lanes::Own => self.lane.append(&forward),
             // It may have been connected just now, to another than the client began with.
@@ -204,6 +205,7 @@ impl Way {
                     // It may leave this lane before it asks for its writes.
                     session.may_write(&forward);
                     self.lane.append(&forward);
+                    self.meet(site);
                 }
             },
         }
@@ -260,10 +262,17 @@ impl Way {
         }
     }
 
-    /// Whether another backend is there than the one that the client began with, which is now if it hasn't yet.
-    fn is_replaced(&mut self, site: Site<'_>) -> bool {
-        let incarnation = site.worker.door.backend(site.index).incarnation();
-        *self.incarnation.get_or_insert(incarnation) != incarnation
+    /// The client has asked the backend that is there now for something.
+    fn meet(&mut self, site: Site<'_>) {
+        if self.incarnation.is_none() {
+            self.incarnation = Some(site.worker.door.backend(site.index).incarnation());
+        }
+    }
+
+    /// Whether another backend is there than the one that the client began with.
+    fn is_replaced(&self, site: Site<'_>) -> bool {
+        let current = site.worker.door.backend(site.index).incarnation();
+        self.incarnation.is_some_and(|began| began != current)
     }
 
     /// The request needs the client's own lane.

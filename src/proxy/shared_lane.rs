@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::delivery::HeldUp;
 use super::worker::Worker;
 use crate::backend::{ConnectFault, Login, Purpose, connect};
 use crate::lane::{LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault};
@@ -258,9 +259,14 @@ impl SharedLane {
         let Some(member) = open.next() else {
             return true;
         };
-        let slow = member
-            .connection()
-            .is_some_and(|connection| connection.borrow_mut().holds_up_its_lane());
+        let held_up = member.connection().map_or(HeldUp::No, |connection| {
+            connection.borrow_mut().hold_up_its_lane()
+        });
+        let slow = match held_up {
+            HeldUp::ByAll => return false,
+            HeldUp::ByOne => true,
+            HeldUp::No => false,
+        };
         // Who is slow isn't waited for again each time when it has taken a little.
         if self.slow.borrow().as_ref() != Some(member) {
             self.held_up.set(None);
