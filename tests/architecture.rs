@@ -209,7 +209,7 @@ fn a_thread_that_clients_depend_on_is_started_where_its_panic_ends_the_process()
 }
 
 /// Which of the tests that start Redwall say themselves over which lanes commands travel.
-const OF_BOTH_LANES: [&str; 1] = ["lanes"];
+const OF_BOTH_LANES: [&str; 2] = ["crowd", "lanes"];
 
 #[test]
 fn what_starts_redwall_is_tested_once_with_shared_and_once_with_own_lanes() {
