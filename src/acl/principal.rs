@@ -20,7 +20,7 @@ pub enum Proof {
     /// A certificate alone.
     Certificate,
     /// A password that the user has, with or without a certificate.
-    Password(PasswordHash),
+    Password(Box<PasswordHash>),
     /// Any password, since the user is `nopass`.
     NoPass,
 }
@@ -111,7 +111,7 @@ pub fn authenticate(
     }
     let proof = match (user.nopass(), bool::from(known)) {
         (NoPass::Yes, _) => Proof::NoPass,
-        (NoPass::No, true) => Proof::Password(given),
+        (NoPass::No, true) => Proof::Password(Box::new(given)),
         (NoPass::No, false) => return Err(AuthFault),
     };
     Ok(Principal {

@@ -12,6 +12,9 @@ use super::tls::{Progress, Tls, TlsFault, sealed_len};
 /// A buffer with more room than this is given back when it is empty.
 const KEPT_CAPACITY: usize = 4 * 1024;
 
+/// A buffer from this size on grows by a quarter.
+const GENTLY_FROM: usize = 256 * 1024;
+
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -58,7 +61,7 @@ impl Scratch {
 /// An accepted connection.
 pub struct Client {
     socket: TcpStream,
-    tls: Option<Box<Tls>>,
+    tls: Option<Tls>,
     /// Bytes for the socket, from `sent` on; ciphertext if there is TLS.
     outgoing: Vec<u8>,
     sent: usize,
@@ -69,7 +72,7 @@ impl Client {
     pub fn new(socket: TcpStream, tls: Option<Tls>) -> Self {
         Self {
             socket,
-            tls: tls.map(Box::new),
+            tls,
             outgoing: Vec::new(),
             sent: 0,
         }
@@ -77,7 +80,7 @@ impl Client {
 
     /// The TLS side, if there is one.
     pub fn tls(&self) -> Option<&Tls> {
-        self.tls.as_deref()
+        self.tls.as_ref()
     }
 
     /// Whether a handshake is still under way.
@@ -174,6 +177,7 @@ impl Client {
     pub fn send_now(&mut self, plain: &[u8], scratch: &mut Scratch) -> Result<(), ClientFault> {
         if !self.outgoing.is_empty() {
             self.drop_sent();
+            grow_gently(&mut self.outgoing, sealed_len(plain.len()));
             return match &mut self.tls {
                 Some(tls) => tls
                     .seal(plain, &mut self.outgoing)
@@ -226,7 +230,8 @@ impl Client {
             self.sent += written;
         }
         self.sent = 0;
-        give_back(&mut self.outgoing);
+        // Only what the socket didn't take at once comes by here, and what a handshake says: a client that is merely there keeps none.
+        self.outgoing = Vec::new();
         Poll::Ready(Ok(()))
     }
 
@@ -270,6 +275,15 @@ pub async fn drain(mut socket: TcpStream) {
         if read.is_err() || buffer.filled().is_empty() {
             return;
         }
+    }
+}
+
+/// Makes room for `more` bytes behind those of a large buffer, and for a quarter of what it holds: twice as much, as a vector takes of
+/// itself, could be far more than was there a moment ago.
+pub fn grow_gently(buffer: &mut Vec<u8>, more: usize) {
+    let len = buffer.len();
+    if len >= GENTLY_FROM && buffer.capacity() - len < more {
+        buffer.reserve_exact(more.max(len / 4));
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Lane {
     target: Arc<BackendTarget>,
     status: Arc<BackendStatus>,
     purpose: Purpose,
-    name: String,
+    name: Box<str>,
     state: State,
 }
 
@@ -43,7 +43,13 @@ enum State {
     Closed,
     Connecting(Connecting),
     Open(Box<Open>),
-    Failed { text: &'static str, at: Instant },
+    Failed(Box<Failed>),
+}
+
+/// Why there is no connection, and since when.
+struct Failed {
+    text: &'static str,
+    at: Instant,
 }
 
 pub(super) struct Open {
@@ -132,7 +138,7 @@ impl Lane {
             target,
             status,
             purpose,
-            name,
+            name: name.into_boxed_str(),
             state: State::Closed,
         }
     }
@@ -165,7 +171,7 @@ impl Lane {
                 .stream
                 .record_limit()
                 .is_some_and(|most| open.records >= most - most / 256),
-            State::Closed | State::Connecting(_) | State::Failed { .. } => false,
+            State::Closed | State::Connecting(_) | State::Failed(_) => false,
         }
     }
 
@@ -178,7 +184,7 @@ impl Lane {
     pub fn release(&mut self) -> Option<Spare> {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open(open) if !open.owes && open.outgoing.is_empty() => Some(Spare { open }),
-            State::Open(_) | State::Closed | State::Connecting(_) | State::Failed { .. } => None,
+            State::Open(_) | State::Closed | State::Connecting(_) | State::Failed(_) => None,
         }
     }
 
@@ -191,7 +197,7 @@ impl Lane {
     pub fn unsent(&self) -> usize {
         match &self.state {
             State::Open(open) => open.outgoing.len() - open.sent,
-            State::Closed | State::Connecting(_) | State::Failed { .. } => 0,
+            State::Closed | State::Connecting(_) | State::Failed(_) => 0,
         }
     }
 
@@ -199,7 +205,7 @@ impl Lane {
     pub fn held(&self) -> usize {
         match &self.state {
             State::Open(open) => open.outgoing.capacity(),
-            State::Closed | State::Connecting(_) | State::Failed { .. } => 0,
+            State::Closed | State::Connecting(_) | State::Failed(_) => 0,
         }
     }
 
@@ -216,10 +222,10 @@ impl Lane {
         loop {
             match &mut self.state {
                 State::Open(_) => return (Readiness::Open, None),
-                State::Failed { text, at } if now < *at + RETRY_AFTER => {
-                    return (Readiness::Unavailable(text), None);
+                State::Failed(failed) if now < failed.at + RETRY_AFTER => {
+                    return (Readiness::Unavailable(failed.text), None);
                 }
-                State::Closed | State::Failed { .. } => {
+                State::Closed | State::Failed(_) => {
                     self.state = State::Connecting(self.connecting(protocol, number));
                 }
                 State::Connecting(connecting) => match connecting.as_mut().poll(context) {
@@ -230,7 +236,7 @@ impl Lane {
                     }
                     Poll::Ready(Err(fault)) => {
                         let text = fault.client_text();
-                        self.state = State::Failed { text, at: now };
+                        self.state = State::Failed(Box::new(Failed { text, at: now }));
                         return (Readiness::Unavailable(text), Some(fault));
                     }
                 },
@@ -242,7 +248,7 @@ impl Lane {
         let (target, status) = (Arc::clone(&self.target), Arc::clone(&self.status));
         let (purpose, name) = (self.purpose, self.name.clone());
         Box::pin(async move {
-            let name = name.as_str();
+            let name = &*name;
             let login = Login {
                 protocol,
                 number,
@@ -341,7 +347,7 @@ impl Lane {
     pub fn scanner(&mut self) -> Option<&mut ReplyScanner> {
         match &mut self.state {
             State::Open(open) => Some(&mut open.scanner),
-            State::Closed | State::Connecting(_) | State::Failed { .. } => None,
+            State::Closed | State::Connecting(_) | State::Failed(_) => None,
         }
     }
 }

@@ -156,6 +156,13 @@ impl Turns {
         self.queue.capacity() * size_of::<Turn>() + self.held
     }
 
+    /// Gives back the memory that is kept for the next turns, unless there are any.
+    pub fn give_back(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
     /// The reply that comes next from the backend.
     pub fn head(&self) -> Option<&Awaited> {
         self.queue.iter().find_map(|turn| match turn {
@@ -365,6 +372,18 @@ mod tests {
             (out.len(), turns.is_empty(), turns.held()),
             (70_000, true, 0)
         );
+    }
+
+    #[test]
+    fn nothing_is_held_for_turns_to_come_once_it_is_given_back() {
+        let (mut turns, mut out) = (Turns::default(), Vec::new());
+        turns.expect(awaited(1, Audience::Client));
+        turns.give_back();
+        assert!(turns.memory() > 0 && turns.awaited() == 1);
+        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
+        assert!(turns.memory() > 0);
+        turns.give_back();
+        assert_eq!(turns.memory(), 0);
     }
 
     #[test]

@@ -41,20 +41,22 @@ const SPEAK_TLS: &str =
     "let the client use rediss:// (redis-cli --tls), or give it a plaintext_listen address";
 
 /// Serves one accepted connection to its end. The room for a handshake is in a box of its own, which an idle client's task needn't carry.
-pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
-    let _alone = Alone;
-    let established = Box::pin(establish(worker, accepted)).await;
-    let Some(Established {
-        connection,
-        closed,
-        load,
-    }) = established
-    else {
-        return;
-    };
-    let End(reason) = Connection::serve(connection).await;
-    closed.reason.set(Some(reason));
-    drop(load);
+pub(super) fn serve(worker: Rc<Worker>, accepted: Accepted) -> impl Future<Output = ()> {
+    let establishing = Box::pin(establish(worker, accepted));
+    async move {
+        let _alone = Alone;
+        let Some(established) = establishing.await else {
+            return;
+        };
+        let Established {
+            connection,
+            closed,
+            load,
+        } = established;
+        let End(reason) = Connection::serve(connection).await;
+        closed.reason.set(Some(reason));
+        drop(load);
+    }
 }
 
 /// A client that has proven all that a handshake proves.
@@ -103,7 +105,7 @@ fn client(
     socket: std::net::TcpStream,
     transport: Transport,
     database: &Database,
-) -> Option<Client> {
+) -> Option<Box<Client>> {
     let socket = tokio::net::TcpStream::from_std(socket).ok()?;
     let tls = match (transport, &database.tls) {
         (Transport::Plaintext, _) => None,
@@ -111,7 +113,7 @@ fn client(
         // A TLS listener without TLS can't be loaded; were it there, nobody would be served in the clear.
         (Transport::Tls, None) => return None,
     };
-    Some(Client::new(socket, tls))
+    Some(Box::new(Client::new(socket, tls)))
 }
 
 /// A connection that has not proven anything yet.
@@ -157,7 +159,7 @@ impl Turned {
 impl Newcomer {
     async fn establish(
         self,
-        mut client: Client,
+        mut client: Box<Client>,
     ) -> Option<(Rc<RefCell<Connection>>, CloseCounter)> {
         std::future::poll_fn(|context| {
             self.seat.register(context.waker());
@@ -341,7 +343,7 @@ impl Newcomer {
 
     fn connection(
         self,
-        client: Client,
+        client: Box<Client>,
         certificate_user: Option<String>,
         input: Vec<u8>,
         login_deadline: Instant,
@@ -401,11 +403,12 @@ impl Newcomer {
             waiting: None,
             client_has_left: false,
             output_moved: Instant::now(),
+            quiet: None,
         }
     }
 
     /// Counts and logs why a newcomer is not served, and lets it read the alert, or what `said` in the clear is answered.
-    async fn turn_away(&self, mut client: Client, said: Vec<u8>, turned: Turned) {
+    async fn turn_away(&self, mut client: Box<Client>, said: Vec<u8>, turned: Turned) {
         let (outcome, why) = match turned {
             Turned::Abandoned => (HandshakeOutcome::Abandoned, None),
             Turned::Timeout => (HandshakeOutcome::Timeout, None),
@@ -507,3 +510,6 @@ impl Drop for CloseCounter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,28 @@ use std::time::Instant;
 
 use super::connection::{Connection, End, Phase};
 use super::place::{Place, Site};
-use crate::client::Received;
+use crate::client::{Received, grow_gently};
 use crate::resp::Frame;
 use crate::session::{LARGE, Route};
 use crate::telemetry::{CloseReason, DatabaseShard};
 
 /// Most bytes that are held for a client that isn't logged in: more than the largest request that it may send.
 const HELD_BEFORE_LOGIN: usize = 256 * 1024;
+
+/// A piece of a reply of so many bytes is encrypted where it was read, and not copied before.
+const STRAIGHT_FROM: usize = 4 * 1024;
+
+/// Why a backend's bytes could not be passed on.
+enum Undelivered {
+    /// Nobody can say whose they are.
+    Unpaired(String),
+    /// The client can't take them.
+    End(End),
+}
+
+fn unpaired(fault: impl std::fmt::Display) -> Undelivered {
+    Undelivered::Unpaired(fault.to_string())
+}
 
 impl Connection {
     /// Reads frames from the lane, unless the client has too much coming already.
@@ -53,7 +68,8 @@ impl Connection {
         drop(scratch);
         match delivered {
             Ok(()) => Ok(true),
-            Err(reason) => Err(self.on_unpaired(&reason)),
+            Err(Undelivered::Unpaired(reason)) => Err(self.on_unpaired(&reason)),
+            Err(Undelivered::End(end)) => Err(end),
         }
     }
 
@@ -63,30 +79,25 @@ impl Connection {
         mut bytes: &[u8],
         now: Instant,
         shard: Option<&DatabaseShard>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Undelivered> {
         while !bytes.is_empty() {
             let Some(scanner) = self.way.lane.scanner() else {
                 return Ok(());
             };
-            let step = scanner.advance(bytes).map_err(|fault| fault.to_string())?;
+            let step = scanner.advance(bytes).map_err(unpaired)?;
             let (piece, rest) = bytes.split_at(step.consumed);
             let Some(kind) = step.end.as_ref().or(scanner.current()).map(Frame::kind) else {
                 return Ok(());
             };
-            if self
-                .session
-                .route(kind, now)
-                .map_err(|fault| fault.to_string())?
-                == Route::Client
-            {
-                self.out.extend_from_slice(piece);
+            if self.session.route(kind, now).map_err(unpaired)? == Route::Client {
+                self.pass_on(piece, now)?;
             }
             bytes = rest;
             if let Some(frame) = &step.end {
                 let ended = self
                     .session
                     .on_frame(frame, now, &mut self.out)
-                    .map_err(|fault| fault.to_string())?;
+                    .map_err(unpaired)?;
                 if frame.len() > LARGE as u64 {
                     self.way.stay.had_large_reply(now);
                 }
@@ -99,6 +110,17 @@ impl Connection {
             self.way.lane.all_answered();
         }
         Ok(())
+    }
+
+    /// A piece of a reply goes to the client: a large one at once, straight from where it was read.
+    fn pass_on(&mut self, piece: &[u8], now: Instant) -> Result<(), Undelivered> {
+        if piece.len() < STRAIGHT_FROM {
+            self.out.extend_from_slice(piece);
+            return Ok(());
+        }
+        let out = std::mem::take(&mut self.out);
+        self.send_now(&out, now).map_err(Undelivered::End)?;
+        self.send_now(piece, now).map_err(Undelivered::End)
     }
 
     /// The lane is gone. A client that misses a reply, or whose state was there, is closed, as it would be by a server:
@@ -142,6 +164,7 @@ impl Connection {
         }
         let before = self.input.len();
         let mut scratch = self.worker.client_scratch.borrow_mut();
+        grow_gently(&mut self.input, scratch.len());
         let received = self
             .client
             .poll_receive(context, &mut scratch, &mut self.input);

@@ -33,6 +33,7 @@ struct Holders {
 
 #[derive(Debug)]
 struct Holder {
+    number: u64,
     bytes: AtomicUsize,
     told_to_go: AtomicBool,
     waker: Waker,
@@ -126,7 +127,7 @@ impl Memory {
 pub(super) struct Charge {
     memory: Arc<Memory>,
     bytes: usize,
-    place: Option<(u64, Arc<Holder>)>,
+    place: Option<Arc<Holder>>,
     waits: bool,
 }
 
@@ -154,21 +155,22 @@ impl Charge {
         self.memory.relieve();
     }
 
-    fn register(&self, waker: &Waker) -> (u64, Arc<Holder>) {
+    fn register(&self, waker: &Waker) -> Arc<Holder> {
+        let mut holders = self.memory.holders();
+        let number = holders.next;
+        holders.next += 1;
         let holder = Arc::new(Holder {
+            number,
             bytes: AtomicUsize::new(0),
             told_to_go: AtomicBool::new(false),
             waker: waker.clone(),
         });
-        let mut holders = self.memory.holders();
-        let number = holders.next;
-        holders.next += 1;
         holders.by_number.insert(number, Arc::clone(&holder));
-        (number, holder)
+        holder
     }
 
     fn set(&mut self, held: usize) {
-        if let Some((_, holder)) = &self.place {
+        if let Some(holder) = &self.place {
             holder.bytes.store(held, Ordering::Relaxed);
         }
         if held > self.bytes {
@@ -188,7 +190,7 @@ impl Charge {
     pub(super) fn must_go(&self) -> bool {
         self.place
             .as_ref()
-            .is_some_and(|(_, holder)| holder.told_to_go.load(Ordering::Acquire))
+            .is_some_and(|holder| holder.told_to_go.load(Ordering::Acquire))
     }
 
     /// Whether more may be taken in. If not, `waker` is woken when it may.
@@ -207,11 +209,11 @@ impl Charge {
     /// Gives everything back: the connection holds nothing any more and never will.
     pub(super) fn release(&mut self) {
         self.set(0);
-        let Some((number, holder)) = self.place.take() else {
+        let Some(holder) = self.place.take() else {
             return;
         };
         // Out of the table nobody is told any more, so the flag is final.
-        self.memory.holders().by_number.remove(&number);
+        self.memory.holders().by_number.remove(&holder.number);
         if holder.told_to_go.load(Ordering::Acquire) {
             self.memory.leaving.fetch_sub(1, Ordering::AcqRel);
         }

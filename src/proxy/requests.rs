@@ -228,6 +228,7 @@ impl Connection {
             Sent::Wait => return Ok(Step::Wait),
             Sent::Replaced => return Err(End(CloseReason::Backend)),
             Sent::Done => {
+                let upload = upload.map(Box::new);
                 self.phase = upload.map_or(Phase::Requests, Phase::Streaming);
                 self.worker.shard.command(row, VerdictLabel::Allowed);
             }

@@ -81,7 +81,7 @@ pub struct RequestScanner {
     announced: usize,
     announced_bytes: u64,
     /// The last request, if it was an inline command.
-    inline: Option<OwnedRequest>,
+    inline: Option<Box<OwnedRequest>>,
 }
 
 impl Default for RequestScanner {
@@ -108,6 +108,16 @@ impl RequestScanner {
     /// Bytes of memory that are held for the places of arguments.
     pub fn held(&self) -> usize {
         self.args.capacity() * size_of::<ArgRange>()
+    }
+
+    /// Gives back the memory that is kept for the next request, unless one is under way.
+    pub fn give_back(&mut self) {
+        if matches!(self.stage, Stage::Ended) {
+            self.restart();
+        }
+        if matches!(self.stage, Stage::Start) {
+            self.args = Vec::new();
+        }
     }
 
     /// Reads on, to the end of the current request or of the input. See the module's text for where `input` begins.
@@ -407,7 +417,7 @@ impl RequestScanner {
         if self.dropped > 0 {
             return Ok(self.end());
         }
-        self.inline = inline::parse(line, limits)?;
+        self.inline = inline::parse(line, limits)?.map(Box::new);
         match self.inline.as_ref().and_then(|it| it.as_request().arg(0)) {
             None => Ok(self.end()),
             Some(name) if is_http(name) => Err(ScanError::CrossProtocol),

@@ -8,6 +8,14 @@ use crate::resp::{Protocol, encode};
 /// Most bytes of a connection's or a library's name. Redis has no bound but that of a bulk string.
 const MAX_NAME: usize = 1024;
 
+/// What a client calls itself, and its library.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) name: Vec<u8>,
+    lib_name: Vec<u8>,
+    lib_version: Vec<u8>,
+}
+
 impl Session {
     /// Answers one subcommand of CLIENT.
     pub(super) fn on_client<'r>(
@@ -25,7 +33,11 @@ impl Session {
                 });
             }
             "client|getname" => {
-                let (name, protocol) = (self.name.clone(), self.protocol);
+                let name = self
+                    .names
+                    .as_ref()
+                    .map_or_else(Vec::new, |names| names.name.clone());
+                let protocol = self.protocol;
                 self.turns.answer(out, |out| match name.is_empty() {
                     true => encode::null(out, protocol),
                     false => encode::bulk(out, &name),
@@ -60,21 +72,22 @@ impl Session {
         if name.len() > MAX_NAME {
             return Err("ERR client name is longer than 1024 bytes");
         }
-        self.name = name.to_vec();
+        self.names.get_or_insert_default().name = name.to_vec();
         Ok(())
     }
 
     fn set_info<'r>(&mut self, call: Call<'r>, out: &mut Vec<u8>) -> Action<'r> {
         let option = call.request.arg(2).unwrap_or_default();
         let value = call.request.arg(3).unwrap_or_default();
-        let (field, name) = if option.eq_ignore_ascii_case(b"lib-name") {
-            (&mut self.lib_name, "lib-name")
-        } else if option.eq_ignore_ascii_case(b"lib-ver") {
-            (&mut self.lib_version, "lib-ver")
-        } else {
-            let option = String::from_utf8_lossy(&option[..option.len().min(64)]).into_owned();
-            return self.refuse(call, &format!("ERR Unrecognized option '{option}'"), out);
-        };
+        let (field, name): (fn(&mut Names) -> &mut Vec<u8>, _) =
+            if option.eq_ignore_ascii_case(b"lib-name") {
+                (|names| &mut names.lib_name, "lib-name")
+            } else if option.eq_ignore_ascii_case(b"lib-ver") {
+                (|names| &mut names.lib_version, "lib-ver")
+            } else {
+                let option = String::from_utf8_lossy(&option[..option.len().min(64)]).into_owned();
+                return self.refuse(call, &format!("ERR Unrecognized option '{option}'"), out);
+            };
         if !is_plain(value) || value.len() > MAX_NAME {
             return self.refuse(
                 call,
@@ -82,7 +95,7 @@ impl Session {
                 out,
             );
         }
-        *field = value.to_vec();
+        *field(self.names.get_or_insert_default()) = value.to_vec();
         self.turns.answer(out, |out| encode::simple(out, "OK"));
         Action::Handled(Handled::Answered {
             row: Some(call.spec.id),
@@ -91,6 +104,8 @@ impl Session {
 
     /// The line of CLIENT INFO, with the fields of Redis 7.0 that Redwall keeps.
     fn info_line(&self, around: Around<'_>) -> String {
+        let nothing = Names::default();
+        let names = self.names.as_deref().unwrap_or(&nothing);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (channels, patterns, shards) = self.subscriptions.counts();
         let age = around
@@ -102,14 +117,14 @@ impl Session {
             self.beginning.id,
             self.beginning.peer,
             self.beginning.local,
-            text(&self.name),
+            text(&names.name),
             self.database,
             if self.transaction.is_queuing() { 0 } else { -1 },
             self.principal
                 .as_ref()
                 .map_or("(none)", |principal| principal.user().name()),
-            text(&self.lib_name),
-            text(&self.lib_version),
+            text(&names.lib_name),
+            text(&names.lib_version),
             match self.protocol {
                 Protocol::Resp2 => 2,
                 Protocol::Resp3 => 3,

@@ -33,6 +33,7 @@ use crate::command;
 use crate::pairing::Turns;
 use crate::resp::{Limits, OwnedRequest, Protocol, encode};
 use acknowledged::Written;
+use client_command::Names;
 use subscriptions::Subscriptions;
 use transaction::Transaction;
 
@@ -60,9 +61,8 @@ pub struct Session {
     protocol: Protocol,
     /// The protocol that the backend's next frame is in: it lags behind while a HELLO is outstanding.
     spoken: Protocol,
-    name: Vec<u8>,
-    lib_name: Vec<u8>,
-    lib_version: Vec<u8>,
+    /// Nothing for a client that says nothing of itself.
+    names: Option<Box<Names>>,
     /// The number of the selected database, as the backend last confirmed it.
     database: u32,
     /// SELECTs, and EXECs with SELECTs in them, whose replies are outstanding.
@@ -83,9 +83,7 @@ impl Session {
             beginning,
             protocol: Protocol::Resp2,
             spoken: Protocol::Resp2,
-            name: Vec::new(),
-            lib_name: Vec::new(),
-            lib_version: Vec::new(),
+            names: None,
             transaction: Transaction::None,
             subscriptions: Subscriptions::default(),
             turns: Turns::default(),
@@ -151,6 +149,11 @@ impl Session {
         self.turns.memory() + self.subscriptions.bytes()
     }
 
+    /// Gives back the memory that is kept for what the client asks for next.
+    pub fn give_back(&mut self) {
+        self.turns.give_back();
+    }
+
     /// Nothing comes from the backend any more: the oldest request that it owes a reply is answered with `text`, and the
     /// session ends. A client that has the beginning of a reply is told nothing: it would take it for the rest.
     pub fn give_up(&mut self, text: &str, out: &mut Vec<u8>) {
@@ -210,7 +213,9 @@ impl Session {
         self.principal = at_start(policy, self.beginning.certificate_user.as_deref());
         self.protocol = Protocol::Resp2;
         self.spoken = Protocol::Resp2;
-        self.name.clear();
+        if let Some(names) = &mut self.names {
+            names.name.clear();
+        }
         self.database = 0;
         self.transaction = Transaction::None;
         self.subscriptions = Subscriptions::default();

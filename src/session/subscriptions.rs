@@ -41,14 +41,20 @@ const BYTES_OF_A_NAME: usize = 256;
 /// What one client listens to.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    channels: HashSet<Vec<u8>>,
-    patterns: HashSet<Vec<u8>>,
-    shards: HashSet<Vec<u8>>,
+    /// Nothing for a client that listens to nothing.
+    names: Option<Box<Names>>,
     /// Bytes of all names.
     bytes: usize,
     /// What the backend's last confirmation counted: channels and patterns, and shard channels.
     confirmed: u64,
     confirmed_shards: u64,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    channels: HashSet<Vec<u8>>,
+    patterns: HashSet<Vec<u8>>,
+    shards: HashSet<Vec<u8>>,
 }
 
 impl Subscriptions {
@@ -59,7 +65,8 @@ impl Subscriptions {
 
     /// Number of channels and patterns, requests under way counted as done.
     pub(super) fn asked_for(&self) -> usize {
-        self.channels.len() + self.patterns.len() + self.shards.len()
+        let (channels, patterns, shards) = self.counts();
+        channels + patterns + shards
     }
 
     /// Bytes of all names.
@@ -74,7 +81,13 @@ impl Subscriptions {
 
     /// Numbers of channels, patterns and shard channels.
     pub(super) fn counts(&self) -> (usize, usize, usize) {
-        (self.channels.len(), self.patterns.len(), self.shards.len())
+        self.names.as_ref().map_or((0, 0, 0), |names| {
+            (
+                names.channels.len(),
+                names.patterns.len(),
+                names.shards.len(),
+            )
+        })
     }
 
     /// Whether a request to join keeps to `most` names, and to a number of bytes of names that follows from it.
@@ -94,21 +107,23 @@ impl Subscriptions {
 
     /// Each name with the command that subscribes to it.
     pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
-        [
-            ("subscribe", &self.channels),
-            ("psubscribe", &self.patterns),
-            ("ssubscribe", &self.shards),
-        ]
-        .into_iter()
-        .flat_map(|(command, set)| set.iter().map(move |name| (command, name.as_slice())))
+        let kinds = self.names.iter().flat_map(|names| {
+            [
+                ("subscribe", &names.channels),
+                ("psubscribe", &names.patterns),
+                ("ssubscribe", &names.shards),
+            ]
+        });
+        kinds.flat_map(|(command, set)| set.iter().map(move |name| (command, name.as_slice())))
     }
 
     /// A request to join or leave is forwarded; returns how many confirmations the backend will send.
     pub(super) fn forwarded(&mut self, kind: Kind, direction: Move, request: Request<'_>) -> u32 {
+        let names = self.names.get_or_insert_default();
         let set = match kind {
-            Kind::Channel => &mut self.channels,
-            Kind::Pattern => &mut self.patterns,
-            Kind::Shard => &mut self.shards,
+            Kind::Channel => &mut names.channels,
+            Kind::Pattern => &mut names.patterns,
+            Kind::Shard => &mut names.shards,
         };
         let named = request.iter().skip(1);
         let confirmations = match direction {
@@ -134,6 +149,9 @@ impl Subscriptions {
                 request.len() - 1
             }
         };
+        if self.asked_for() == 0 {
+            self.names = None;
+        }
         u32::try_from(confirmations.max(1)).unwrap_or(u32::MAX)
     }
 

@@ -139,19 +139,33 @@ impl Crowd {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
+    /// Redwall has ended connections only for reasons that somebody here has given it.
+    pub fn look_why_connections_ended(&self) {
+        let (_, metrics) = self.field.redwall.page("/metrics");
+        let ended = metrics.lines().filter_map(|line| {
+            let name = "redwall_connections_closed_total{database=\"main\",reason=\"";
+            line.strip_prefix(name)?.split_once("\"} ")
+        });
+        let ended: Vec<_> = ended.collect();
+        assert!(ended.iter().any(|(reason, _)| *reason == "overflow"));
+        for (reason, times) in ended {
+            let given = match reason {
+                "client" | "protocol" | "transport" | "backend" => true,
+                "backend_timeout" => self.scale.weathers.contains(&Weather::Stall),
+                _ => false,
+            };
+            if !given && times != "0" {
+                self.fault(format!("{times} connections ended because of {reason}"));
+            }
+        }
+    }
+
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
 
     pub fn has_no_faults(&self) {
         let faults = self.faults.lock().unwrap();
-        if !faults.is_empty() {
-            let (_, metrics) = self.field.redwall.page("/metrics");
-            let closed = metrics
-                .lines()
-                .filter(|line| line.contains("_closed_total{"));
-            closed.for_each(|line| println!("{line}"));
-        }
         let (seed, clients) = (self.seed, self.scale.clients);
         assert!(
             faults.is_empty(),

@@ -106,6 +106,8 @@ fn go_through_all_weathers(scale: Scale, seed: u64) -> Tally {
     let leave = |client: &mut Client, helpers: &Helpers| client.leave(&crowd, helpers);
     phase(&crowd, &mut clients, leave, || {});
     the_books_are_right(&crowd, &backend, &clients);
+    crowd.look_why_connections_ended();
+    crowd.has_no_faults();
     let log = crowd.field.redwall.log();
     assert!(!log.contains("panicked"), "{log}");
     let mut tally = Tally::default();

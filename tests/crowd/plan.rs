@@ -121,7 +121,7 @@ impl Plan {
             me,
             life,
             clients,
-            temper: dice.pick(&[Temper::Steady, Temper::Restless]),
+            temper: dice.pick(&[Temper::Steady, Temper::Steady, Temper::Restless]),
             only: std::env::var("CROWD_ONLY").unwrap_or_default(),
             dice,
             said: 0,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use redwall::config::Lanes;
+
 use crate::bed::{Backend, Direct, wait_until};
 use crate::crowd::{Crowd, Weather};
 use crate::dice::Dice;
@@ -20,6 +22,7 @@ pub fn rage(crowd: &Crowd, backend: &mut Backend) {
                 crowd.wait_for_rounds(rounds * part / 4);
                 crowd.field.reload(part);
             }
+            they_share(crowd, backend);
         }
         Weather::Kills => {
             let dice = Dice::of(&[crowd.seed]);
@@ -51,7 +54,10 @@ fn kill_connections(crowd: &Crowd, backend: &Backend, rounds: usize, mut dice: D
     let mut admin = backend.direct("admin", 2);
     for part in 1..30 {
         crowd.wait_for_rounds(rounds * part / 30);
-        let connections = connections(&mut admin);
+        let mut connections = connections(&mut admin);
+        if dice.one_in(2) && connections.iter().any(Connection::is_shared) {
+            connections.retain(Connection::is_shared);
+        }
         if !connections.is_empty() {
             let victim = &connections[dice.below(connections.len())];
             admin.ask(&["CLIENT", "KILL", "ID", &victim.id]);
@@ -59,14 +65,35 @@ fn kill_connections(crowd: &Crowd, backend: &Backend, rounds: usize, mut dice: D
     }
 }
 
+/// Clients are on shared connections where they may be, and only there.
+fn they_share(crowd: &Crowd, backend: &Backend) {
+    let connections = connections(&mut backend.direct("admin", 2));
+    let all = connections.len();
+    let shared = connections.iter().filter(|one| one.is_shared()).count();
+    println!("{shared} of {all} connections to the backend are shared");
+    let expected = match crowd.scale.lanes {
+        Lanes::Shared => shared > 0,
+        Lanes::Own => shared == 0,
+    };
+    if !expected && !crowd.is_stopped() {
+        crowd.fault(format!("{shared} of {all} connections are shared"));
+    }
+}
+
 /// A connection of Redwall's to the backend.
-pub struct Connection {
+struct Connection {
     id: String,
-    pub name: String,
+    name: String,
+}
+
+impl Connection {
+    fn is_shared(&self) -> bool {
+        self.name.ends_with(":shared")
+    }
 }
 
 /// Those that there are now.
-pub fn connections(admin: &mut Direct) -> Vec<Connection> {
+fn connections(admin: &mut Direct) -> Vec<Connection> {
     let list = admin.ask(&["CLIENT", "LIST"]);
     let list = String::from_utf8_lossy(content(&list).unwrap()).into_owned();
     let connection = |line: &str| {

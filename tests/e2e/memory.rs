@@ -196,3 +196,34 @@ fn a_stranger_is_held_next_to_nothing() {
     );
     assert!(redwall.metric(HELD) < (2 * MIB) as f64);
 }
+
+#[test]
+fn a_thousand_idle_clients_cost_8_kib_each_and_give_them_back() {
+    const CLIENTS: u64 = 1_000;
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.users =
+        "[database.users.alice]\nrules = [\"+@all\", \"~a:*\"]\nrequire = \"certificate\"\ncertificates = [{ cn = \"alice\" }]\n"
+            .to_owned();
+    config.database = "max_clients_per_address = 2000".to_owned();
+    let redwall = config.start();
+    let connect = |_| {
+        let mut client = Client::connect(redwall.address, Identity::Certificate("alice"));
+        assert_eq!(client.ask(&["GET", "a:k"]), "$-1\r\n");
+        client
+    };
+    let _first: Vec<Client> = (0..20).map(connect).collect();
+    let before = redwall.resident();
+    let clients: Vec<Client> = (0..CLIENTS).map(connect).collect();
+    let grown = || redwall.resident().saturating_sub(before);
+    wait_until("an idle client costs 8 KiB", || {
+        grown() < CLIENTS * 8 * 1024
+    });
+    let with_all = grown();
+    assert!(
+        with_all > CLIENTS * 2 * 1024,
+        "{with_all} bytes: they are not there"
+    );
+    drop(clients);
+    wait_until("most of it is given back", || grown() < with_all * 2 / 5);
+}

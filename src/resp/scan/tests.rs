@@ -76,6 +76,24 @@ fn encoded(words: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
+fn memory_for_arguments_is_given_back_between_requests_and_not_inside_one() {
+    let mut scanner = RequestScanner::new();
+    let (whole, part) = (b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$3\r\nGET\r\n$1");
+    assert!(scanner.scan(whole, &Limits::DEFAULT).is_ok() && scanner.held() > 0);
+    scanner.give_back();
+    assert_eq!(scanner.held(), 0);
+    assert_eq!(scanner.scan(part, &Limits::DEFAULT), Ok(Scan::Incomplete));
+    scanner.give_back();
+    let request = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    let len = request.len();
+    assert_eq!(
+        scanner.scan(request, &Limits::DEFAULT),
+        Ok(Scan::Complete { len })
+    );
+    assert_eq!(scanner.request(request).arg(1), Some(&b"k"[..]));
+}
+
+#[test]
 fn an_array_of_bulk_strings_is_a_request_over_the_clients_own_bytes() {
     let input = b"*3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\na\r\nb\r\n";
     assert_eq!(words(input).unwrap(), ["SET", "", r"a\r\nb"]);
