@@ -56,6 +56,14 @@ impl SharedLanes {
         Some(lane)
     }
 
+    /// A lane that stands still, for when no other can be had.
+    pub(super) fn standing(&self, key: Key, incarnation: u64) -> Option<Rc<SharedLane>> {
+        let by_key = self.by_key.borrow();
+        let mut lanes = by_key.get(&key)?.iter();
+        let found = lanes.find(|lane| lane.is_open() && lane.is_of(incarnation));
+        found.cloned()
+    }
+
     /// What is to be done about all lanes from time to time.
     pub(super) fn sweep(&self, worker: &Rc<Worker>, now: Instant) {
         let mut by_key = self.by_key.borrow_mut();

@@ -412,7 +412,18 @@ impl Way {
         match readiness {
             Readiness::Open => Found::Shared(lane),
             Readiness::Pending => Found::Wait,
-            Readiness::Unavailable(text) => Found::Unavailable(text),
+            // No other can be had: then behind those who wait is better than nowhere.
+            Readiness::Unavailable(text) => match site.worker.lanes.standing(key, incarnation) {
+                None => Found::Unavailable(text),
+                Some(lane) => match lane.readiness(&self.waker) {
+                    Readiness::Open => {
+                        self.place = Place::Shared(Rc::clone(&lane));
+                        Found::Shared(lane)
+                    }
+                    Readiness::Pending => Found::Wait,
+                    Readiness::Unavailable(text) => Found::Unavailable(text),
+                },
+            },
         }
     }
 

@@ -144,6 +144,11 @@ impl SharedLane {
         }
     }
 
+    /// Whether it leads to the backend as it is now.
+    pub(super) fn is_of(&self, incarnation: u64) -> bool {
+        self.incarnation.get() == incarnation
+    }
+
     /// Whether it takes requests of those who are on it.
     pub(super) fn is_open(&self) -> bool {
         matches!(&*self.state.borrow(), State::Open(open) if open.is_open())

@@ -223,3 +223,28 @@ fn a_surplus_or_undecodable_reply_closes_the_connection_before_anybody_gets_a_fo
         redwall.wait_for_log("replies could not be paired");
     }
 }
+
+#[test]
+fn a_backend_that_stands_still_is_waited_for_as_long_as_a_request_may_take_though_no_connection_can_be_made()
+ {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "connect_timeout = \"300ms\"".to_owned();
+    let redwall = config.start();
+    let mut clients: Vec<Client> = (0..8)
+        .map(|_| Client::login(redwall.address, "app", "app"))
+        .collect();
+    for client in &mut clients {
+        assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+    }
+    backend.freeze();
+    // They come one after the other, some when others have waited for a while.
+    for client in &mut clients {
+        client.send(&["GET", "app:k"]);
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+    }
+    backend.thaw();
+    for client in &mut clients {
+        assert_eq!(client.text(), "$-1\r\n");
+    }
+}
