@@ -146,20 +146,21 @@ fn all_end(
     }
 }
 
-/// Takes descriptors from the running process, so that it has more open than it may have, for a second every few seconds.
+/// Takes descriptors from the running process, so that it has more open than it may have, for a while every few seconds.
 pub fn run_out_of_descriptors(siege: &Siege) -> Shortages {
     let mut shortages = Shortages::default();
-    let rest = match siege.scale.calm {
-        1 => Duration::from_secs(4),
-        _ => Duration::from_secs(1),
+    let (rest, shortage) = match siege.scale.calm {
+        1 => (Duration::from_secs(4), Duration::from_secs(1)),
+        _ => (Duration::from_secs(1), Duration::from_millis(300)),
     };
     while !siege.is_over() {
         siege.pause(rest);
         let _nobody_needs_any = siege.descriptors.write().unwrap();
         siege.shortages.fetch_add(1, Ordering::SeqCst);
-        siege.field.let_have(siege.field.descriptors() / 2);
+        // Below the lowest of a client's, so that no number that somebody gave back is free either.
+        siege.field.let_have(3);
         shortages.times += 1;
-        siege.pause(Duration::from_secs(1));
+        siege.pause(shortage);
         siege.field.let_have(DESCRIPTORS);
         siege.shortages.fetch_add(1, Ordering::SeqCst);
     }

@@ -136,12 +136,6 @@ impl Field {
     pub fn let_have(&self, descriptors: u64) {
         limit(self.redwall.pid(), descriptors);
     }
-
-    /// Descriptors that Redwall has.
-    pub fn descriptors(&self) -> u64 {
-        let folder = format!("/proc/{}/fd", self.redwall.pid());
-        std::fs::read_dir(folder).unwrap().count() as u64
-    }
 }
 
 /// An address of an attacker, or of a good client if `kind` is 0.
