@@ -31,6 +31,9 @@ pub(super) const REQUESTS_A_TURN: usize = 512;
 /// Bytes of requests that are read ahead of a client whose replies are on their way to it: it waits for them, not they for it.
 const READ_AHEAD: usize = 256 * 1024;
 
+/// Bytes that may wait for a client's socket while more is read from its own lane.
+const UNSENT: usize = 64 * 1024;
+
 /// Rounds of moving bytes before other connections of the worker have their turn.
 const ROUNDS_A_TURN: usize = 8;
 
@@ -304,8 +307,7 @@ impl Connection {
     /// Whether the backend can't have answered: its replies aren't read, or it waits for the rest of the only request.
     fn is_backend_excused(&self) -> bool {
         let streaming = matches!(self.phase, Phase::Streaming(_));
-        self.coming() > self.database.limits.soft_output
-            || (streaming && self.session.outstanding().0 == 1)
+        self.has_enough_coming() || (streaming && self.session.outstanding().0 == 1)
     }
 
     fn output_deadline(&self) -> Option<Instant> {
@@ -346,7 +348,13 @@ impl Connection {
     /// Whether the lane, and whether the client, has more waiting for it than may be added to.
     fn fullness(&self) -> (bool, bool) {
         let most = self.database.limits.soft_output;
-        (self.way.lane.unsent() > most, self.coming() > most)
+        (self.way.lane.unsent() > most, self.has_enough_coming())
+    }
+
+    /// Whether its own lane isn't read for now: there is more coming than is held willingly, or than the socket will take soon. What
+    /// isn't read needn't be copied.
+    pub(super) fn has_enough_coming(&self) -> bool {
+        self.coming() > self.database.limits.soft_output || self.client.unsent() > UNSENT
     }
 
     /// Bytes that the client has coming.

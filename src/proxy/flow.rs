@@ -47,7 +47,7 @@ impl Connection {
             };
             let _ = self.way.own_readiness(&self.session, site, context);
         }
-        if self.coming() > self.database.limits.soft_output {
+        if self.has_enough_coming() {
             return Ok(false);
         }
         let worker = Rc::clone(&self.worker);
