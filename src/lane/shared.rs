@@ -161,6 +161,11 @@ impl<O: Clone + PartialEq> Shared<O> {
         !self.queue.is_empty() && now.saturating_duration_since(self.moved) > long
     }
 
+    /// It isn't the backend's fault that nothing has come until now: it isn't read.
+    pub fn excuse(&mut self, now: Instant) {
+        self.moved = now;
+    }
+
     /// How long it has owed nothing, if it owes nothing.
     pub fn idle_since(&self) -> Option<Instant> {
         self.is_quiet().then_some(self.moved)

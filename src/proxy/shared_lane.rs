@@ -238,6 +238,7 @@ impl SharedLane {
                 return Step::End(Ended::Done);
             }
             if !self.may_read(open, now) {
+                open.excuse(now);
                 return Step::Wait;
             }
         }

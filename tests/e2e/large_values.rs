@@ -263,12 +263,15 @@ fn a_client_that_reads_slowly_is_not_taken_for_a_slow_backend() {
     let mut config = Config::new(&backend.url());
     config.backend_more = "request_timeout = \"300ms\"".to_owned();
     let redwall = config.start();
-    let mut client = Client::login(redwall.address, "app", "app");
     let len = 32 << 20;
-    assert_eq!(client.ask(&["SET", "app:k", &"v".repeat(len)]), "+OK\r\n");
-    client.send(&["GET", "app:k"]);
-    std::thread::sleep(Duration::from_millis(900));
-    assert_eq!(client.frame().len(), len + 13);
+    backend.admin(&["SET", "app:k", &"v".repeat(len)]);
+    let mut client = Client::login(redwall.address, "app", "app");
+    // At first where replies of others may come too, then where large ones do.
+    for _ in 0..2 {
+        client.send(&["GET", "app:k"]);
+        std::thread::sleep(Duration::from_millis(900));
+        assert_eq!(client.frame().len(), len + 13);
+    }
     assert_eq!(client.ask(&["PING"]), "+PONG\r\n");
 }
 
