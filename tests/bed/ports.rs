@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use redwall::config::Lanes;
 
@@ -34,12 +35,19 @@ pub fn redis_with_tls(ca: &Authority, own: &Issued, more: &[&str]) -> (Backend, 
     (Backend::start_as(Server::Redis70, &lines), port)
 }
 
+/// Ports that are given to nobody who doesn't ask for them, so that a free one stays free until its server has started.
+const ASKED_FOR: std::ops::Range<u16> = 10_000..32_000;
+
 /// A port that nobody listens on and that no other connection, of whatever program, has at its far end.
 pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let span = u32::from(ASKED_FOR.end - ASKED_FOR.start);
     loop {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        if ends().iter().all(|end| end.remote != port) {
+        // Other processes of tests begin elsewhere.
+        let number = std::process::id() * 97 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = ASKED_FOR.start + (number % span) as u16;
+        let is_free = TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free && ends().iter().all(|end| end.remote != port) {
             return port;
         }
     }

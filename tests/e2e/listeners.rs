@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::bed::{Backend, Client, Config, Identity, PATIENCE, Redwall};
+use crate::bed::{Backend, Client, Config, Identity, PATIENCE, Redwall, free_port};
 
 #[test]
 fn an_ipv6_listener_serves_and_judges_ipv6_addresses() {
@@ -98,9 +98,7 @@ fn a_listener_for_all_addresses_serves_ipv4_and_ipv6_and_judges_each_as_what_it_
 #[test]
 fn both_families_may_be_listed_side_by_side_on_one_port() {
     let backend = Backend::start();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     let mut config = Config::new(&backend.url());
     config.allow = "[\"127.0.0.1\", \"::1\"]".to_owned();
     let both = format!("listen = [\"[::]:{port}\", \"0.0.0.0:{port}\"]");
