@@ -403,7 +403,7 @@ impl Connection {
         ahead < READ_AHEAD
             || self.session.is_blocked()
             || self.session.outstanding().0 == 0
-            || self.coming() > self.database.limits.soft_output
+            || self.has_enough_coming()
     }
 
     /// Takes requests out of the input for as long as they can be dealt with.
