@@ -109,7 +109,7 @@ fn when_all_clients_together_hold_too_much_the_one_that_holds_the_most_goes_and_
 fn a_reload_with_a_smaller_budget_closes_the_largest_until_the_rest_fits() {
     let (backend, redwall, mut small) = with_budget();
     let mut greedy: Vec<Client> = Vec::new();
-    for requests in [0, 12 * MIB] {
+    for requests in [0, 24 * MIB] {
         let mut client = Client::login(redwall.address, "app", "app");
         assert!(ask_for_too_much(&mut client, requests));
         greedy.push(client);
