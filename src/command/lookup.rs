@@ -1,7 +1,7 @@
 //! From a name to its row: a table with open addressing, built while compiling.
 //!
-//! Letters are folded by a bit mask for the hash alone. Such a fold also maps `-` and CR to one value, so the found name is
-//! always compared exactly.
+//! A name of up to eight bytes, as most are, is one number, its letters lower-case: it is hashed and compared as that. Of a longer one
+//! such numbers are hashed, and the name itself is compared.
 
 use super::spec::{CommandId, CommandSpec};
 use super::table::{ROW_COUNT, TABLE};
@@ -44,11 +44,12 @@ fn find(name: &[u8], parent: Option<CommandId>) -> Option<&'static CommandSpec> 
     if name.len() > LONGEST {
         return None;
     }
-    let mut slot = hash(name, parent);
+    let key = Key::of(name);
+    let mut slot = key.hash(name.len(), parent);
     loop {
         // An empty slot holds a number that no row has.
         let found = TABLE.get(usize::from(INDEX[slot]))?;
-        if found.parent == parent && found.short_name().as_bytes().eq_ignore_ascii_case(name) {
+        if found.parent == parent && key.is_of(name, found.short_name().as_bytes()) {
             return Some(found);
         }
         slot = (slot + 1) % SLOTS;
@@ -62,7 +63,7 @@ const fn build() -> [u16; SLOTS] {
         let spec = &TABLE[number];
         let name = spec.short_name().as_bytes();
         assert!(name.len() <= LONGEST);
-        let mut slot = hash(name, spec.parent);
+        let mut slot = Key::of(name).hash(name.len(), spec.parent);
         while index[slot] != EMPTY {
             slot = (slot + 1) % SLOTS;
         }
@@ -72,40 +73,83 @@ const fn build() -> [u16; SLOTS] {
     index
 }
 
-/// Where the search for a name begins. Equal for names that differ in case alone.
-#[inline]
-const fn hash(name: &[u8], parent: Option<CommandId>) -> usize {
-    let seed = match parent {
-        None => 0,
-        Some(id) => id.0 as u64 + 1,
-    };
-    let salt = (name.len() as u64)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
-    let mixed = (folded(name) ^ salt).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    (mixed >> (64 - SLOTS.trailing_zeros())) as usize
+/// What stands for a name when it is looked for: equal for names that differ in case alone.
+#[derive(Clone, Copy)]
+enum Key {
+    /// All bytes of a name of at most eight.
+    Whole(u64),
+    /// The first and the last eight bytes of a longer one.
+    Ends(u64, u64),
 }
 
-/// Eight bytes that stand for the name, without loops: its first and last bytes, which overlap in a short one.
-#[inline]
-const fn folded(name: &[u8]) -> u64 {
-    const LETTER_CASE: u64 = 0x2020_2020_2020_2020;
-    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-        let last = u64::from_le_bytes(*last) | LETTER_CASE;
-        return (u64::from_le_bytes(*first) | LETTER_CASE) ^ last.rotate_left(29);
+impl Key {
+    #[inline]
+    const fn of(name: &[u8]) -> Self {
+        if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>())
+            && name.len() > 8
+        {
+            let [first, last] = [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+            return Self::Ends(lower(first), lower(last));
+        }
+        Self::Whole(lower(packed(name)))
     }
+
+    /// Where the search begins.
+    #[inline]
+    const fn hash(self, len: usize, parent: Option<CommandId>) -> usize {
+        let seed = match parent {
+            None => 0,
+            Some(id) => id.0 as u64 + 1,
+        };
+        let salt = (len as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+        let bytes = match self {
+            Self::Whole(whole) => whole,
+            Self::Ends(first, last) => first ^ last.rotate_left(29),
+        };
+        let mixed = (bytes ^ salt).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        (mixed >> (64 - SLOTS.trailing_zeros())) as usize
+    }
+
+    /// Whether `name`, whose key this is, is the one that a row has.
+    #[inline]
+    fn is_of(self, name: &[u8], row: &[u8]) -> bool {
+        row.len() == name.len()
+            && match self {
+                Self::Whole(whole) => whole == packed(row),
+                Self::Ends(..) => row.eq_ignore_ascii_case(name),
+            }
+    }
+}
+
+/// The bytes of a name of at most eight as one number, zeros behind them: without a loop, by reads that overlap.
+#[inline]
+const fn packed(name: &[u8]) -> u64 {
+    let len = name.len();
     if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-        let last = u32::from_le_bytes(*last) as u64;
-        return (u32::from_le_bytes(*first) as u64 | last << 32) | LETTER_CASE;
+        let [first, last] = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)];
+        return first as u64 | (last as u64) << (8 * (len - 4) as u32);
     }
     match *name {
         [] => 0,
-        [one] => one as u64 | LETTER_CASE,
-        [one, two] => (one as u64 | (two as u64) << 8) | LETTER_CASE,
-        [one, two, .., last] => {
-            (one as u64 | (two as u64) << 8 | (last as u64) << 16) | LETTER_CASE
-        }
+        [one] => one as u64,
+        [one, two] => one as u64 | (two as u64) << 8,
+        [one, two, .., last] => one as u64 | (two as u64) << 8 | (last as u64) << 16,
     }
+}
+
+/// Eight bytes with the letters A to Z among them in lower case, all others as they are.
+#[inline]
+const fn lower(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let low = bytes & !HIGH;
+    // In each byte the highest bit says whether it is at least `A`, and whether it is beyond `Z`.
+    let from_a = low + (0x80 - b'A' as u64) * EACH;
+    let beyond_z = low + (0x80 - b'Z' as u64 - 1) * EACH;
+    let upper = from_a & !beyond_z & !bytes & HIGH;
+    bytes | upper >> 2
 }
 
 #[cfg(test)]
@@ -145,6 +189,28 @@ mod tests {
         assert_eq!(subcommand(config, b"GeT").unwrap().name, "config|get");
         assert!(subcommand(config, b"setuser").is_none());
         assert!(subcommand(config, b"").is_none());
+    }
+
+    #[test]
+    fn eight_bytes_are_lowered_as_each_of_them_is() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut bytes = *b"@AZ[`az{";
+                bytes[at] = byte;
+                let lowered = bytes.map(|byte| byte.to_ascii_lowercase());
+                assert_eq!(lower(u64::from_le_bytes(bytes)).to_le_bytes(), lowered);
+            }
+        }
+    }
+
+    #[test]
+    fn up_to_eight_bytes_are_packed_in_their_order() {
+        let name = b"abcdefgh";
+        for len in 0..=8 {
+            let mut bytes = [0; 8];
+            bytes[..len].copy_from_slice(&name[..len]);
+            assert_eq!(packed(&name[..len]).to_le_bytes(), bytes);
+        }
     }
 
     #[test]
