@@ -230,17 +230,33 @@ impl RequestScanner {
     /// [`Self::read`], which alone knows errors.
     #[inline]
     fn read_whole_arguments(&mut self, input: &[u8], limits: &Limits) -> Result<Flow, ScanError> {
-        while let Some((len, header)) = short_header(b'$', &input[self.at..]) {
-            let end = self.at + header + len;
+        if self.dropped > 0 || u32::try_from(input.len()).is_err() {
+            return self.read_mark(input);
+        }
+        let (mut at, mut bytes) = (self.at, 0);
+        let mut left = self.announced - self.arrived;
+        while left > 0
+            && let Some((len, header)) = short_header(b'$', &input[at..])
+        {
+            let start = at + header;
+            let end = start + len;
             if input.get(end..end + 2) != Some(b"\r\n") || len as u64 > limits.max_bulk {
                 break;
             }
-            self.at = end + 2;
-            self.announced_bytes += len as u64;
-            match self.end_argument(len as u64, input)? {
-                Flow::On(_) => {}
-                end => return Ok(end),
+            if self.args.is_empty() && is_http(&input[start..end]) {
+                return Err(ScanError::CrossProtocol);
             }
+            let (start, len) = (start as u32, len as u32);
+            self.args.push(ArgRange { start, len });
+            at = end + 2;
+            bytes += u64::from(len);
+            left -= 1;
+        }
+        self.at = at;
+        self.announced_bytes += bytes;
+        self.arrived = self.announced - left;
+        if left == 0 {
+            return Ok(Flow::End(Scan::Complete { len: at }));
         }
         self.read_mark(input)
     }
