@@ -87,7 +87,20 @@ impl ReplyScanner {
     ///
     /// # Errors
     /// The bytes aren't RESP. The same fault again at every further call.
+    #[inline]
     pub fn advance(&mut self, input: &[u8]) -> Result<Step, ReplyFault> {
+        if matches!(self.stage, Stage::Ended)
+            && let Some(frame) = short_frame(input)
+        {
+            return Ok(Step {
+                consumed: frame.len as usize,
+                end: Some(frame),
+            });
+        }
+        self.advance_by_elements(input)
+    }
+
+    fn advance_by_elements(&mut self, input: &[u8]) -> Result<Step, ReplyFault> {
         let mut consumed = 0;
         match self.read(input, &mut consumed) {
             Ok(Reach::Input) => {
@@ -420,6 +433,26 @@ impl ReplyScanner {
         }
         Reach::Frame
     }
+}
+
+/// The frame at the beginning of `input`, if it is whole and of the kinds that nearly all are: an integer or a string with a short
+/// header, or `+OK`. What it leaves alone isn't necessarily wrong, but read element by element, at five times the cost.
+#[inline]
+fn short_frame(input: &[u8]) -> Option<Frame> {
+    let first = *input.first()?;
+    let len = match first {
+        b'$' => {
+            let (len, header) = short_header(b'$', input)?;
+            let end = header + len;
+            (input.get(end..end + 2)? == b"\r\n").then_some(end + 2)?
+        }
+        b':' => short_header(b':', input)?.1,
+        b'+' => input.starts_with(b"+OK\r\n").then_some(5)?,
+        _ => return None,
+    };
+    let mut frame = Frame::new(first);
+    frame.len = len as u64;
+    Some(frame)
 }
 
 #[inline]
