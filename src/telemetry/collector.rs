@@ -131,7 +131,7 @@ impl Collector for ShardCollector {
             family(
                 3,
                 MetricType::COUNTER,
-                by_database(databases, &shards, |d| load(&d.opened)),
+                by_database(databases, &shards, |d| d.opened.value()),
             ),
             family(
                 4,
@@ -153,12 +153,12 @@ impl Collector for ShardCollector {
             family(
                 6,
                 MetricType::COUNTER,
-                by_database(databases, &shards, |d| load(&d.bytes_in)),
+                by_database(databases, &shards, |d| d.bytes_in.value()),
             ),
             family(
                 7,
                 MetricType::COUNTER,
-                by_database(databases, &shards, |d| load(&d.bytes_out)),
+                by_database(databases, &shards, |d| d.bytes_out.value()),
             ),
             family(
                 8,
@@ -167,10 +167,6 @@ impl Collector for ShardCollector {
             ),
         ]
     }
-}
-
-fn load(counter: &std::sync::atomic::AtomicU64) -> u64 {
-    counter.load(std::sync::atomic::Ordering::Relaxed)
 }
 
 fn family(index: usize, kind: MetricType, samples: Vec<proto::Metric>) -> MetricFamily {

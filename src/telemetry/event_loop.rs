@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use super::tally::Tally;
+
 /// The counters of one worker's loop.
 #[derive(Debug)]
 pub struct EventLoop {
-    steps: AtomicU64,
-    turns: AtomicU64,
-    waits: AtomicU64,
+    steps: Tally,
+    turns: Tally,
+    waits: Tally,
     born: Instant,
     /// Milliseconds from `born` to the last heartbeat.
     heartbeat: AtomicU64,
@@ -17,9 +19,9 @@ pub struct EventLoop {
 impl Default for EventLoop {
     fn default() -> Self {
         Self {
-            steps: AtomicU64::new(0),
-            turns: AtomicU64::new(0),
-            waits: AtomicU64::new(0),
+            steps: Tally::default(),
+            turns: Tally::default(),
+            waits: Tally::default(),
             born: Instant::now(),
             heartbeat: AtomicU64::new(0),
         }
@@ -29,22 +31,22 @@ impl Default for EventLoop {
 impl EventLoop {
     /// Counts one call into TLS with a newcomer's bytes.
     pub fn step(&self) {
-        self.steps.fetch_add(1, Relaxed);
+        self.steps.add(1);
     }
 
     /// Counts a newcomer whose bytes have to wait for a step.
     pub fn step_waits(&self) {
-        self.waits.fetch_add(1, Relaxed);
+        self.waits.add(1);
     }
 
     /// Counts a turn of the loop in which a step was taken.
     pub fn stepped_in_turn(&self) {
-        self.turns.fetch_add(1, Relaxed);
+        self.turns.add(1);
     }
 
     /// Steps, turns in which one was taken, and steps that had to wait.
     pub fn counts(&self) -> [u64; 3] {
-        [&self.steps, &self.turns, &self.waits].map(|counter| counter.load(Relaxed))
+        [&self.steps, &self.turns, &self.waits].map(Tally::value)
     }
 
     /// The worker has come round, at `now`.

@@ -1,7 +1,8 @@
 //! A latency histogram that one worker writes and a scrape reads.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+
+use super::tally::Tally;
 
 /// Upper bounds of the buckets in microseconds: from 50 us to 10 s, about three a decade.
 pub const BOUNDS_MICROS: [u64; 17] = [
@@ -12,8 +13,8 @@ pub const BOUNDS_MICROS: [u64; 17] = [
 /// Counts of durations by bucket, with their sum.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    buckets: [AtomicU64; BOUNDS_MICROS.len() + 1],
-    sum_micros: AtomicU64,
+    buckets: [Tally; BOUNDS_MICROS.len() + 1],
+    sum_micros: Tally,
 }
 
 /// A histogram's figures at one moment; adds up over workers.
@@ -28,18 +29,19 @@ pub struct Reading {
 impl Histogram {
     /// Counts one duration.
     pub fn observe(&self, duration: Duration) {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let seconds = duration.as_secs().saturating_mul(1_000_000);
+        let micros = seconds.saturating_add(u64::from(duration.subsec_micros()));
         let bucket = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
-        self.buckets[bucket].fetch_add(1, Relaxed);
-        self.sum_micros.fetch_add(micros, Relaxed);
+        self.buckets[bucket].add(1);
+        self.sum_micros.add(micros);
     }
 
     /// Adds this histogram's figures to `reading`.
     pub fn add_to(&self, reading: &mut Reading) {
         for (total, bucket) in reading.buckets.iter_mut().zip(&self.buckets) {
-            *total += bucket.load(Relaxed);
+            *total += bucket.value();
         }
-        reading.sum_micros += self.sum_micros.load(Relaxed);
+        reading.sum_micros += self.sum_micros.value();
     }
 }
 

@@ -10,6 +10,7 @@ pub mod log;
 mod loop_collector;
 pub mod metrics;
 pub mod shard;
+pub mod tally;
 
 pub use backend::{BackendConnection, BackendConnections, BackendMetrics};
 pub use client_memory::ClientMemoryMetrics;

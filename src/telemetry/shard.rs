@@ -1,9 +1,8 @@
-//! One worker's counters: plain atomics that only this worker writes, so that counting costs no traffic between cores.
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! One worker's counters: only this worker writes them, so that counting costs no traffic between cores.
 
 use super::event_loop::EventLoop;
 use super::histogram::Histogram;
+use super::tally::Tally;
 use crate::command::CommandId;
 
 /// Declares an enum whose variants are metric label values, with an index for arrays.
@@ -143,21 +142,21 @@ labels! {
 
 /// A column of counters, one for each value of a label.
 #[derive(Debug)]
-pub struct Counters(Vec<AtomicU64>);
+pub struct Counters(Vec<Tally>);
 
 impl Counters {
     pub(crate) fn new(len: usize) -> Self {
-        Self((0..len).map(|_| AtomicU64::new(0)).collect())
+        Self((0..len).map(|_| Tally::default()).collect())
     }
 
     pub(crate) fn add(&self, index: usize) {
         if let Some(counter) = self.0.get(index) {
-            counter.fetch_add(1, Relaxed);
+            counter.add(1);
         }
     }
 
     pub(crate) fn value(&self, index: usize) -> u64 {
-        self.0.get(index).map_or(0, |counter| counter.load(Relaxed))
+        self.0.get(index).map_or(0, Tally::value)
     }
 }
 
@@ -166,11 +165,11 @@ impl Counters {
 pub struct DatabaseShard {
     pub(crate) handshakes: Counters,
     pub(crate) closed: Counters,
-    pub(crate) opened: AtomicU64,
+    pub(crate) opened: Tally,
     pub(crate) logins: Counters,
     pub(crate) latency: Histogram,
-    pub(crate) bytes_in: AtomicU64,
-    pub(crate) bytes_out: AtomicU64,
+    pub(crate) bytes_in: Tally,
+    pub(crate) bytes_out: Tally,
 }
 
 /// One worker's counters.
@@ -193,11 +192,11 @@ impl Shard {
                 .map(|_| DatabaseShard {
                     handshakes: Counters::new(HandshakeOutcome::ALL.len()),
                     closed: Counters::new(CloseReason::ALL.len()),
-                    opened: AtomicU64::new(0),
+                    opened: Tally::default(),
                     logins: Counters::new(2),
                     latency: Histogram::default(),
-                    bytes_in: AtomicU64::new(0),
-                    bytes_out: AtomicU64::new(0),
+                    bytes_in: Tally::default(),
+                    bytes_out: Tally::default(),
                 })
                 .collect(),
             event_loop: EventLoop::default(),
@@ -234,7 +233,7 @@ impl DatabaseShard {
 
     /// Counts an established connection.
     pub fn opened(&self) {
-        self.opened.fetch_add(1, Relaxed);
+        self.opened.add(1);
     }
 
     /// Counts an established connection's end.
@@ -254,11 +253,11 @@ impl DatabaseShard {
 
     /// Counts plaintext bytes received from clients.
     pub fn received(&self, bytes: usize) {
-        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+        self.bytes_in.add(bytes as u64);
     }
 
     /// Counts plaintext bytes sent to clients.
     pub fn sent(&self, bytes: usize) {
-        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+        self.bytes_out.add(bytes as u64);
     }
 }
