@@ -73,8 +73,11 @@ impl Default for Stay {
 impl Stay {
     /// Most requests that may be under way on a shared lane.
     pub(super) fn window(&self) -> usize {
-        let by_size = (MOST_EXPECTED / self.reply.max(1)).max(1);
-        u64::from(self.window).min(by_size) as usize
+        let window = u64::from(self.window);
+        if self.reply.saturating_mul(window) <= MOST_EXPECTED {
+            return self.window as usize;
+        }
+        (MOST_EXPECTED / self.reply).clamp(1, window) as usize
     }
 
     /// A whole reply of `len` bytes has come.
