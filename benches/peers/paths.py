@@ -19,7 +19,7 @@ class Path:
     def __init__(self, name, port, redis, tls=True, pid=None):
         self.name, self.port, self.tls, self.pid = name, port, tls, pid
         self.redis_port, self.redis_pid = redis, int(Redis(redis).info("server")["process_id"])
-        self.pristine = self.memory()
+        self.pristine, self.settled = self.memory(), None
 
     def proxy_pids(self):
         return family(self.pid) if self.pid else []
