@@ -14,6 +14,10 @@ use crate::snapshot::Database;
 /// Lanes of one kind that take requests, at most: when none of them moves, clients go to lanes of their own.
 const MOST_OF_A_KIND: usize = 8;
 
+/// Kinds of which there are lanes, or connections that stand ready, before those that nobody uses make room: a client could have one
+/// opened for each of a server's database numbers.
+pub(super) const MOST_KINDS: usize = 128;
+
 /// A lane that nobody has used for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -36,6 +40,9 @@ impl SharedLanes {
     ) -> Option<Rc<SharedLane>> {
         let incarnation = worker.door.backend(key.database).incarnation();
         let mut by_key = self.by_key.borrow_mut();
+        if !by_key.contains_key(&key) && by_key.len() >= MOST_KINDS {
+            retire_one(by_key.values().flatten());
+        }
         let lanes = by_key.entry(key).or_default();
         lanes.retain(|lane| {
             let current = Arc::ptr_eq(&lane.target, &database.backend)
@@ -96,5 +103,13 @@ impl SharedLanes {
                 Rc::clone(&worker.seats).wake_all(),
             ));
         }
+    }
+}
+
+/// Retires the lane that nobody has used for longest, if there is one that nobody uses.
+fn retire_one<'a>(lanes: impl Iterator<Item = &'a Rc<SharedLane>>) {
+    let unused = lanes.filter_map(|lane| Some((lane.idle_since()?, lane)));
+    if let Some((_, lane)) = unused.min_by_key(|(since, _)| *since) {
+        lane.retire();
     }
 }

@@ -144,6 +144,14 @@ impl SharedLane {
         }
     }
 
+    /// Since when nobody has used it, if it could be used and isn't.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        match &*self.state.borrow() {
+            State::Open(open) if open.is_open() => open.idle_since(),
+            State::Open(_) | State::Connecting | State::Failed { .. } | State::Ended => None,
+        }
+    }
+
     /// Whether it leads to the backend as it is now.
     pub(super) fn is_of(&self, incarnation: u64) -> bool {
         self.incarnation.get() == incarnation
@@ -309,8 +317,8 @@ impl SharedLane {
                 } else if open.has_stood_still(now, dead_after) {
                     Some(Ended::Dead)
                 } else {
-                    let unused = |since| now.saturating_duration_since(since) > idle;
-                    open.idle_since().is_some_and(unused).then_some(Ended::Done)
+                    give_up_if_unused(open, now, idle);
+                    None
                 }
             }
             State::Connecting | State::Failed { .. } | State::Ended => return,
@@ -336,6 +344,15 @@ impl SharedLane {
             open.retire();
         }
         self.wake();
+    }
+}
+
+/// Gives a lane up that nobody has used for `idle`. It ends in its own turn, and a client that comes before that mustn't come too late:
+/// so nobody joins it from now on.
+fn give_up_if_unused(open: &mut Shared<Member>, now: Instant, idle: Duration) {
+    let unused = |since| now.saturating_duration_since(since) > idle;
+    if open.idle_since().is_some_and(unused) {
+        open.retire();
     }
 }
 
@@ -418,4 +435,32 @@ fn end(lane: &SharedLane, worker: &Rc<Worker>, ended: &Ended) {
         }
     }
     lane.wake_waiting();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::testing;
+
+    #[tokio::test]
+    async fn nobody_asks_for_anything_on_a_lane_that_is_being_given_up_for_want_of_use() {
+        let idle = Duration::from_secs(60);
+        let (listener, target) = testing::backend().await;
+        let (status, _metrics) = testing::status();
+        let login = Login {
+            protocol: Protocol::Resp2,
+            number: 0,
+            name: "lane",
+        };
+        let (connected, _backend) = tokio::join!(
+            connect(&target, &status, Purpose::Client, login),
+            testing::accept(&listener)
+        );
+        let now = Instant::now();
+        let mut open = Shared::new(connected.unwrap(), now);
+        give_up_if_unused(&mut open, now + idle, idle);
+        assert!(open.is_open());
+        give_up_if_unused(&mut open, now + 2 * idle, idle);
+        assert!(!open.is_open());
+    }
 }

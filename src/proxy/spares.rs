@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::lanes::MOST_KINDS;
 use super::worker::Worker;
 use crate::backend::{Login, Purpose, connect};
 use crate::lane::Spare;
@@ -82,6 +83,14 @@ impl Spares {
         now: Instant,
     ) {
         let mut shelves = self.shelves.borrow_mut();
+        if !shelves.contains_key(&kind) && shelves.len() >= MOST_KINDS {
+            let free = shelves.iter().filter(|(_, shelf)| shelf.coming == 0);
+            let oldest = free.min_by_key(|(_, shelf)| shelf.used);
+            let Some(oldest) = oldest.map(|(kind, _)| *kind) else {
+                return;
+            };
+            shelves.remove(&oldest);
+        }
         let shelf = shelves.entry(kind).or_insert(Shelf {
             ready: Vec::new(),
             coming: 0,

@@ -7,10 +7,10 @@ use rustls::AlertDescription;
 use rustls::version::TLS13;
 
 use crate::bed::{
-    Authority, Backend, Client, Gauge, Inside, LIMIT, Pipe, Purpose, Redwall, limited_backend,
-    redis_with_tls, stranger_config,
+    Authority, Backend, Client, Gauge, Inside, LIMIT, Pipe, Purpose, Redwall, Server,
+    limited_backend, redis_with_tls, stranger_config, wait_until,
 };
-use crate::track::{SHARED, shared};
+use crate::track::{SHARED, own_lanes, shared, shared_lanes};
 
 #[test]
 fn sixteen_clients_of_eight_workers_are_two_to_each() {
@@ -101,4 +101,28 @@ fn nobody_notices_that_the_keys_of_a_shared_connection_to_the_backend_wear_out()
     let clients = backend.admin(&["CLIENT", "LIST"]);
     let lanes = clients.lines().filter(|line| line.contains(SHARED));
     assert!(lanes.count() <= 2, "{clients}");
+}
+
+#[test]
+fn one_who_selects_every_database_of_a_server_that_has_many_leaves_connections_for_others() {
+    /// As many kinds of connections as are kept: one that is shared and two that stand ready, of each.
+    const KINDS: usize = 128;
+    let backend = Backend::start_as(Server::Redis70, &["databases 1000"]);
+    let redwall = shared(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    for number in 0..3 * KINDS {
+        let number = number.to_string();
+        assert_eq!(client.ask(&["SELECT", &number]), "+OK\r\n");
+        assert_eq!(client.ask(&["SET", "app:k", &number]), "+OK\r\n");
+    }
+    wait_until("what nobody uses has made room", || {
+        let (shared, own) = (shared_lanes(&backend).len(), own_lanes(&backend).len());
+        shared <= KINDS + 2 && own <= 2 * (KINDS + 2)
+    });
+    for number in [0, KINDS, 3 * KINDS - 1] {
+        let number = number.to_string();
+        assert_eq!(client.ask(&["SELECT", &number]), "+OK\r\n");
+        let value = format!("${}\r\n{number}\r\n", number.len());
+        assert_eq!(client.ask(&["GET", "app:k"]), value);
+    }
 }

@@ -121,6 +121,20 @@ fn options_decide_what_is_done_with_a_single_key() {
 }
 
 #[test]
+fn what_stands_behind_a_nul_hides_no_option_that_servers_see() {
+    check(&[
+        ("ZADD a INCR\0 0 m", "a:RW"),
+        ("ZADD a incr\0and-whatever-else 0 m", "a:RW"),
+        ("ZADD a nx\0 INCR 0 m", "a:RW"),
+        ("ZADD a \0INCR 0 m", "a:W"),
+        ("SET a 1 GET\0", "a:RW"),
+        ("BITFIELD a GET\0 u8 0", "a:RW"),
+        ("SORT a STORE\0 d", "UnknownOption { index: 2 }"),
+        ("XREAD BLOCK\0 0 STREAMS s $", "UnknownOption { index: 1 }"),
+    ]);
+}
+
+#[test]
 fn a_repeated_destination_is_refused() {
     check(&[
         ("SORT a STORE d", "a:R d:W"),

@@ -27,13 +27,19 @@ pub(super) fn set_access(request: &Request<'_>) -> Result<Access, KeyFault> {
 /// ZADD writes; with INCR, which may stand among the options before the first score, it also tells the score.
 pub(super) fn zadd_access(request: &Request<'_>) -> Access {
     for option in request.iter().skip(2) {
-        match Lower::of(option).as_bytes() {
+        match Lower::of(as_c_reads(option)).as_bytes() {
             b"nx" | b"xx" | b"gt" | b"lt" | b"ch" => {}
             b"incr" => return Access::ReadWrite,
             _ => break,
         }
     }
     Access::Write
+}
+
+/// Servers compare options as C's strings, which end at a NUL: behind one anything may stand. Where a word that isn't known is a
+/// fault, or counts as the worst, it needn't be read as they do.
+fn as_c_reads(option: &[u8]) -> &[u8] {
+    option.split(|byte| *byte == 0).next().unwrap_or(option)
 }
 
 /// BITFIELD only reads if every operation is a complete GET. OVERFLOW and all else counts as writing, as on the servers.
