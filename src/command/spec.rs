@@ -77,7 +77,7 @@ pub enum Gate {
     FullUser,
     /// Only users marked `operator` (replication, MIGRATE, DEBUG, MODULE, SHUTDOWN, CONFIG SET...).
     Operator,
-    /// Nobody (SCRIPT DEBUG, SYNC, PSYNC...).
+    /// Nobody (SCRIPT DEBUG, SYNC, PSYNC, MONITOR...).
     Never,
 }
 

@@ -76,7 +76,8 @@ pub(super) const ROWS: &[Row] = &[
         own("module|load", -3, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, C::NONE).operator(),
         own("module|loadex", -3, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, C::NONE).operator(),
         own("module|unload", 3, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, C::NONE).operator(),
-    own("monitor", 1, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).operator(),
+    // Lines without end that answer nothing, on a connection of Redwall's: an operator's place for that is the server itself.
+    own("monitor", 1, ADMIN | NOSCRIPT | LOADING | STALE, C::NONE).never(),
     own("psync", -3, ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI, C::NONE).never(),
     own("replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY, C::NONE).never(),
     own("replicaof", 3, ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING, C::NONE).operator(),

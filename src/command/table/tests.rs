@@ -87,8 +87,8 @@ fn rows_with_keys_or_channels_see_no_others() {
 fn what_is_for_operators_full_users_or_nobody_is_listed() {
     assert_eq!(
         names(|s| s.gate == Gate::Never),
-        "client|capa client|import-source cluster|flushslot cluster|migrateslots cluster|syncslots psync replconf \
-         script|debug sync"
+        "client|capa client|import-source cluster|flushslot cluster|migrateslots cluster|syncslots monitor psync \
+         replconf script|debug sync"
     );
     assert_eq!(
         names(|s| s.gate == Gate::FullUser),
@@ -106,7 +106,7 @@ fn what_is_for_operators_full_users_or_nobody_is_listed() {
          cluster|set-config-epoch cluster|setslot cluster|slaves commandlog|get commandlog|len commandlog|reset \
          config|resetstat config|rewrite config|set debug failover lastsave latency|doctor latency|graph \
          latency|histogram latency|history latency|latest latency|reset memory|purge migrate module|list module|load module|loadex \
-         module|unload monitor pfdebug pfselftest replicaof restore restore-asking save shutdown slaveof slowlog|get \
+         module|unload pfdebug pfselftest replicaof restore restore-asking save shutdown slaveof slowlog|get \
          slowlog|len slowlog|reset"
     );
 }
