@@ -39,8 +39,35 @@ pub(super) enum Written {
     Elsewhere,
     /// Its connection is being told.
     Asked,
-    /// It could not be told; what its client is told, whose next try is another.
-    Unproven(&'static str),
+    /// It could not be told; the client's next try is another.
+    Unproven(Cause),
+}
+
+/// Why a connection could not be told of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Forbidden,
+    Busy,
+    Loading,
+    MasterDown,
+    Replica,
+    NotWritable,
+    Unknown,
+}
+
+impl Cause {
+    /// What the client gets that asked for WAIT.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Forbidden => FORBIDDEN,
+            Self::Busy => BUSY,
+            Self::Loading => LOADING,
+            Self::MasterDown => MASTER_DOWN,
+            Self::Replica => REPLICA,
+            Self::NotWritable => NOT_WRITABLE,
+            Self::Unknown => UNPROVEN,
+        }
+    }
 }
 
 /// What must happen before a request is forwarded on the client's own connection.
@@ -87,9 +114,9 @@ impl Session {
                     effect: ReplyEffect::WritesKnown,
                 })
             }
-            Written::Unproven(text) => {
+            Written::Unproven(cause) => {
                 self.written = Written::Elsewhere;
-                Before::Refused(text)
+                Before::Refused(cause.text())
             }
         }
     }
@@ -101,13 +128,13 @@ pub(super) fn outcome(reply: &Frame) -> Written {
         return Written::Known;
     }
     Written::Unproven(match reply.label() {
-        b"NOPERM" => FORBIDDEN,
-        b"BUSY" => BUSY,
-        b"LOADING" => LOADING,
-        b"MASTERDOWN" => MASTER_DOWN,
-        b"READONLY" => REPLICA,
-        b"MISCONF" | b"NOREPLICAS" => NOT_WRITABLE,
-        _ => UNPROVEN,
+        b"NOPERM" => Cause::Forbidden,
+        b"BUSY" => Cause::Busy,
+        b"LOADING" => Cause::Loading,
+        b"MASTERDOWN" => Cause::MasterDown,
+        b"READONLY" => Cause::Replica,
+        b"MISCONF" | b"NOREPLICAS" => Cause::NotWritable,
+        _ => Cause::Unknown,
     })
 }
 
