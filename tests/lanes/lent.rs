@@ -4,7 +4,7 @@ use redwall::command::{Gate, LaneNeed, classify, lane_need, rows};
 use redwall::resp::OwnedRequest;
 
 use crate::bed::{Backend, Client, Gauge, Noted, Pipe, Redwall, Server, wait_until};
-use crate::track::{OWN, lanes, shared};
+use crate::track::{OWN, Seen, lanes, shared};
 
 fn request(words: &[&str]) -> Vec<u8> {
     OwnedRequest::new(words).as_request().bytes().to_vec()
@@ -186,7 +186,10 @@ fn wait_for_entry(clients: &mut [Client; 2], number: &str, backend: &Backend, ga
     let [client, other] = clients;
     wait_until("a connection stands ready", || {
         let lanes = lanes(backend, OWN);
-        lanes.iter().any(|lane| lane.field("db") == number)
+        // One that was only asked who is there isn't set up yet.
+        let is_ready =
+            |lane: &Seen| lane.field("db") == number && !lane.field("cmd").starts_with("hello");
+        lanes.iter().any(is_ready)
     });
     // What the backend has answered before this, Redwall has heard.
     assert!(client.ask(&["XLEN", "app:s"]).starts_with(':'));
