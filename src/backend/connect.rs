@@ -132,6 +132,21 @@ impl ConnectFault {
     }
 }
 
+impl ConnectFault {
+    /// Whether the backend took the connection and it was lost before the login was over: killed, or closed with its process. Another
+    /// may come to stay. A refusal stays one, and so does a fault of TLS, which can come as late as this.
+    fn is_loss(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let Self::Broken(error) = self else {
+            return false;
+        };
+        matches!(
+            error.kind(),
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+        )
+    }
+}
+
 impl std::fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -175,7 +190,7 @@ impl std::error::Error for ConnectFault {
 }
 
 /// Connects and logs in as the service user. Its end before it is returned is a reset, because the backend was told nothing of
-/// any client's.
+/// any client's. A connection for many that is lost meanwhile is tried once more.
 ///
 /// # Errors
 /// [`ConnectFault`]; takes no longer than the target's `connect_timeout`, the wait for its turn included.
@@ -185,20 +200,17 @@ pub async fn connect(
     purpose: Purpose,
     login: Login<'_>,
 ) -> Result<Connected, ConnectFault> {
-    let allowed = target.connect_timeout;
-    let deadline = Instant::now() + allowed;
+    let deadline = Instant::now() + target.connect_timeout;
     let counted = status.connections.connecting();
-    match purpose {
-        Purpose::Client | Purpose::Spare | Purpose::Shared => {
-            let turn = status.gate.pass(target.max_connects_per_second);
-            let passed = timeout_at(deadline, turn).await;
-            passed.map_err(|_| ConnectFault::Crowded(allowed))?;
+    let made = match attempt(target, status, purpose, login, deadline).await {
+        // Many wait for this one. The backend was told nothing of theirs, so nothing can be carried out twice.
+        Err(fault) if purpose == Purpose::Shared && fault.is_loss() => {
+            tracing::debug!(%fault, "lost a backend connection while it was set up: tried once more");
+            attempt(target, status, purpose, login, deadline).await
         }
-        Purpose::Probe => {}
-    }
-    let (stream, facts) = timeout_at(deadline, dial_and_log_in(target, purpose, login))
-        .await
-        .unwrap_or(Err(ConnectFault::Timeout(allowed)))?;
+        made => made,
+    };
+    let (stream, facts) = made?;
     stream.finish_on_close().map_err(ConnectFault::Broken)?;
     match purpose {
         Purpose::Client | Purpose::Spare | Purpose::Shared => status.connections.opened(),
@@ -210,6 +222,28 @@ pub async fn connect(
         facts,
         counted: counted.is_open(&status.connections),
     })
+}
+
+/// Waits for its turn, dials and logs in.
+async fn attempt(
+    target: &BackendTarget,
+    status: &BackendStatus,
+    purpose: Purpose,
+    login: Login<'_>,
+    deadline: Instant,
+) -> Result<(Stream, Facts), ConnectFault> {
+    let allowed = target.connect_timeout;
+    match purpose {
+        Purpose::Client | Purpose::Spare | Purpose::Shared => {
+            let turn = status.gate.pass(target.max_connects_per_second);
+            let passed = timeout_at(deadline, turn).await;
+            passed.map_err(|_| ConnectFault::Crowded(allowed))?;
+        }
+        Purpose::Probe => {}
+    }
+    timeout_at(deadline, dial_and_log_in(target, purpose, login))
+        .await
+        .unwrap_or(Err(ConnectFault::Timeout(allowed)))
 }
 
 async fn dial_and_log_in(
@@ -420,7 +454,11 @@ pub(super) async fn ask(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::backend::testing;
 
     /// An address at which a listener's queue is full, so that nothing answers; it is so for as long as the result lives.
     async fn silent() -> (SocketAddr, socket2::Socket, Vec<TcpStream>) {
@@ -438,6 +476,46 @@ mod tests {
             assert!(queued.len() < 5000, "the queue is never full");
         }
         (address, socket, queued)
+    }
+
+    /// Connects to a backend that says `answer` to each login and closes; returns the fault, and how often it was tried.
+    async fn tried_with(purpose: Purpose, answer: &'static [u8]) -> (ConnectFault, usize) {
+        let (listener, target) = testing::backend().await;
+        let (status, _metrics) = testing::status();
+        let login = Login {
+            protocol: Protocol::Resp2,
+            number: 0,
+            name: "redwall:main:shared",
+        };
+        let tried = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tried);
+        let backend = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut request = [0; 1024];
+                assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+                stream.write_all(answer).await.unwrap();
+            }
+        });
+        let fault = connect(&target, &status, purpose, login).await.unwrap_err();
+        backend.abort();
+        (fault, tried.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn only_what_many_wait_for_is_tried_again_once_and_only_if_it_was_lost() {
+        let cases: [(Purpose, &[u8], usize); 5] = [
+            (Purpose::Shared, b"", 2),
+            (Purpose::Shared, b"*14\r\n", 2),
+            (Purpose::Shared, b"-WRONGPASS no\r\n", 1),
+            (Purpose::Shared, b"?x\r\n", 1),
+            (Purpose::Client, b"", 1),
+        ];
+        for (purpose, answer, wanted) in cases {
+            let (fault, tried) = tried_with(purpose, answer).await;
+            assert_eq!(tried, wanted, "{purpose:?}: {fault}");
+        }
     }
 
     async fn dead() -> SocketAddr {

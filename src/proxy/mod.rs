@@ -8,6 +8,7 @@ mod delivery;
 mod door;
 mod ending;
 mod establish;
+mod expected;
 mod flow;
 mod lanes;
 mod memory;

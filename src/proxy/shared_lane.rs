@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::delivery::HeldUp;
+use super::expected::Expected;
 use super::worker::Worker;
 use crate::backend::{ConnectFault, Login, Purpose, connect};
 use crate::lane::{LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault};
@@ -105,6 +106,8 @@ pub(super) struct SharedLane {
     slow: RefCell<Option<Member>>,
     /// Which process the backend was when it was connected.
     incarnation: Cell<u64>,
+    /// How large its replies are.
+    expected: Cell<Expected>,
 }
 
 impl SharedLane {
@@ -123,6 +126,7 @@ impl SharedLane {
             held_up: Cell::new(None),
             slow: RefCell::new(None),
             incarnation: Cell::new(0),
+            expected: Cell::default(),
         });
         drop(tokio::task::spawn_local(drive(
             Rc::clone(&lane),
@@ -170,7 +174,12 @@ impl SharedLane {
     /// Whether a request can be appended now; if it can later, `waker` is woken then.
     pub(super) fn readiness(&self, waker: &Waker) -> Readiness {
         match &*self.state.borrow() {
-            State::Open(open) if open.unsent() <= MOST_UNSENT => return Readiness::Open,
+            State::Open(open)
+                if open.unsent() <= MOST_UNSENT
+                    && self.expected.get().has_room_beside(open.owed()) =>
+            {
+                return Readiness::Open;
+            }
             State::Failed { text, .. } => return Readiness::Unavailable(text),
             State::Open(_) | State::Connecting | State::Ended => {}
         }
@@ -256,11 +265,15 @@ impl SharedLane {
             Poll::Ready(Err(fault)) => return Step::End(Ended::Lost(fault)),
             Poll::Ready(Ok(received)) => received,
         };
+        let owed = open.owed();
         let paired = open.pair(&scratch[..received], now, |member, piece| {
             if let Some(connection) = member.connection() {
                 connection.borrow_mut().take_replies(&piece, now);
             }
         });
+        let mut expected = self.expected.get();
+        expected.on_received(received, owed - open.owed());
+        self.expected.set(expected);
         match paired {
             Ok(()) => Step::Again,
             Err(fault) => Step::End(Ended::Poisoned(fault)),
@@ -299,9 +312,19 @@ impl SharedLane {
     }
 
     fn wake_those_with_room(&self) {
-        let has_room =
-            matches!(&*self.state.borrow(), State::Open(open) if open.unsent() <= MOST_UNSENT / 2);
-        if has_room && !self.waiting.borrow().is_empty() {
+        if self.waiting.borrow().is_empty() {
+            return;
+        }
+        let wakes = match &*self.state.borrow() {
+            // From one that takes nothing more they have to go elsewhere.
+            State::Open(open) if !open.is_open() => true,
+            State::Open(open) => {
+                let expected = self.expected.get();
+                open.unsent() <= MOST_UNSENT / 2 && expected.has_room_beside(2 * open.owed())
+            }
+            State::Connecting | State::Failed { .. } | State::Ended => false,
+        };
+        if wakes {
             self.wake_waiting();
         }
     }
@@ -323,10 +346,18 @@ impl SharedLane {
             }
             State::Connecting | State::Failed { .. } | State::Ended => return,
         };
+        if self.stands_still(now) {
+            // Those who wait for room here may find it elsewhere.
+            self.wake_waiting();
+        }
         if order.is_some() {
             self.order.replace(order);
         }
         self.wake();
+    }
+
+    fn stands_still(&self, now: Instant) -> bool {
+        matches!(&*self.state.borrow(), State::Open(open) if open.is_stalled(now))
     }
 
     /// Whether it has ended, or could not be connected a while ago.

@@ -137,12 +137,14 @@ impl Spares {
         });
     }
 
-    /// Gives up what nobody has used for a while.
-    pub(super) fn sweep(&self, now: Instant) {
+    /// Gives up what nobody has used for a while, and what leads to a backend that isn't there any more.
+    pub(super) fn sweep(&self, worker: &Worker, now: Instant) {
         let unused = |shelf: &Shelf| now.saturating_duration_since(shelf.used) > IDLE;
-        self.shelves
-            .borrow_mut()
-            .retain(|_, shelf| shelf.coming > 0 || !unused(shelf));
+        self.shelves.borrow_mut().retain(|kind, shelf| {
+            let incarnation = worker.door.backend(kind.database).incarnation();
+            shelf.ready.retain(|kept| kept.incarnation == incarnation);
+            shelf.coming > 0 || !unused(shelf)
+        });
     }
 }
 

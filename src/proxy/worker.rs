@@ -224,7 +224,7 @@ async fn control(
                 worker.keep_to_budget();
                 worker.seats.sweep(now);
                 worker.lanes.sweep(worker, now);
-                worker.spares.sweep(now);
+                worker.spares.sweep(worker, now);
                 worker.shard.event_loop().beat(now);
             }
             changed = course.changed() => {

@@ -7,11 +7,24 @@ use super::Session;
 use super::action::{Forward, Internal};
 use crate::command::flags;
 use crate::pairing::ReplyEffect;
+use crate::resp::Frame;
 
 /// SWAPDB 0 0 on the wire.
 const FENCE: &[u8] = b"*3\r\n$6\r\nSWAPDB\r\n$1\r\n0\r\n$1\r\n0\r\n";
 
-const UNPROVEN: &str = "ERR the backend did not let Redwall make sure that WAIT counts the writes of this client: its service user needs +swapdb";
+const FORBIDDEN: &str = "ERR the backend did not let Redwall make sure that WAIT counts the writes of this client: its service user needs +swapdb";
+
+/// What the backend would answer to WAIT itself.
+const BUSY: &str =
+    "BUSY the backend is busy running a script. You can only call SCRIPT KILL or FUNCTION KILL.";
+const LOADING: &str = "LOADING the backend is loading the dataset in memory";
+const MASTER_DOWN: &str = "MASTERDOWN the backend's link with its master is down and replica-serve-stale-data is set to 'no'.";
+const REPLICA: &str = "ERR WAIT and WAITAOF cannot be used with replica instances.";
+
+/// What it would not.
+const NOT_WRITABLE: &str = "ERR the backend takes no writes now, so Redwall can't make sure that WAIT counts those of this client";
+const UNPROVEN: &str =
+    "ERR the backend did not let Redwall make sure that WAIT counts the writes of this client";
 
 const IN_TRANSACTION: &str =
     "ERR this command is not available in a transaction of a client that shares connections";
@@ -26,8 +39,35 @@ pub(super) enum Written {
     Elsewhere,
     /// Its connection is being told.
     Asked,
-    /// It could not be told.
-    Unproven,
+    /// It could not be told; the client's next try is another.
+    Unproven(Cause),
+}
+
+/// Why a connection could not be told of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Forbidden,
+    Busy,
+    Loading,
+    MasterDown,
+    Replica,
+    NotWritable,
+    Unknown,
+}
+
+impl Cause {
+    /// What the client gets that asked for WAIT.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Forbidden => FORBIDDEN,
+            Self::Busy => BUSY,
+            Self::Loading => LOADING,
+            Self::MasterDown => MASTER_DOWN,
+            Self::Replica => REPLICA,
+            Self::NotWritable => NOT_WRITABLE,
+            Self::Unknown => UNPROVEN,
+        }
+    }
 }
 
 /// What must happen before a request is forwarded on the client's own connection.
@@ -74,12 +114,28 @@ impl Session {
                     effect: ReplyEffect::WritesKnown,
                 })
             }
-            Written::Unproven => {
+            Written::Unproven(cause) => {
                 self.written = Written::Elsewhere;
-                Before::Refused(UNPROVEN)
+                Before::Refused(cause.text())
             }
         }
     }
+}
+
+/// What SWAPDB was answered with.
+pub(super) fn outcome(reply: &Frame) -> Written {
+    if !reply.is_error() {
+        return Written::Known;
+    }
+    Written::Unproven(match reply.label() {
+        b"NOPERM" => Cause::Forbidden,
+        b"BUSY" => Cause::Busy,
+        b"LOADING" => Cause::Loading,
+        b"MASTERDOWN" => Cause::MasterDown,
+        b"READONLY" => Cause::Replica,
+        b"MISCONF" | b"NOREPLICAS" => Cause::NotWritable,
+        _ => Cause::Unknown,
+    })
 }
 
 fn asks_for_writes(name: &str) -> bool {

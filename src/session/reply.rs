@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use super::Session;
-use super::acknowledged::Written;
 use super::subscriptions::{self, Kind};
+use super::{Session, acknowledged};
 use crate::pairing::{Audience, Earlier, Ended, QueuedSelect, ReplyEffect, Whole};
 use crate::resp::{Frame, FrameKind, Protocol};
 
@@ -170,12 +169,7 @@ impl Session {
                 return self.executed(select, frame);
             }
             ReplyEffect::Exec(None) => {}
-            ReplyEffect::WritesKnown => {
-                self.written = match frame.is_error() {
-                    true => Written::Unproven,
-                    false => Written::Known,
-                }
-            }
+            ReplyEffect::WritesKnown => self.written = acknowledged::outcome(frame),
             ReplyEffect::Protocol(protocol) if !frame.is_error() => self.spoken = protocol,
             ReplyEffect::Confirmations | ReplyEffect::MustSucceed | ReplyEffect::Protocol(_)
                 if frame.is_error() =>

@@ -1,5 +1,6 @@
 //! A session without sockets: requests are offered and a backend's bytes are routed as the driver loop does it.
 
+mod acknowledged;
 mod answers;
 mod model;
 mod order;

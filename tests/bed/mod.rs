@@ -17,7 +17,7 @@ pub use authority::{Authority, Issued, Purpose};
 pub use client::{
     Client, Identity, config as client_config, config_of, config_with_chain, stranger_config,
 };
-pub use gauge::{Gauge, Pipe};
+pub use gauge::{Gauge, Noted, Pipe};
 pub use inside::{Inside, LIMIT, limited_backend, provider};
 pub use peer::{Peer, dial_for, is_timeout, request, reset};
 pub use ports::{

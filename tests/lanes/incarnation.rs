@@ -160,3 +160,26 @@ fn nobody_stays_with_a_server_whose_address_has_moved_once_that_is_seen() {
         assert_eq!(first.admin(&["DBSIZE"]), ":0\r\n");
     });
 }
+
+#[test]
+fn a_connection_that_stands_ready_does_not_outlive_what_its_server_was() {
+    everywhere(|server| {
+        let primary = Backend::start_as(server, &[]);
+        let redwall = shared(&primary.url()).start();
+        let mut client = Client::login(redwall.address, "root", "root");
+        assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+        let mut ready = Vec::new();
+        wait_until("connections stand ready", || {
+            ready = own_lanes(&primary);
+            ready.retain(|lane| lane.field("cmd") == "info");
+            ready.len() >= 2
+        });
+        let demoted = primary.admin(&["REPLICAOF", "127.0.0.1", "1"]);
+        assert!(demoted.starts_with("+OK"), "{demoted}");
+        assert_eq!(client.until_closed(), "");
+        wait_until("they are closed", || {
+            let is_ready = |lane: &Seen| ready.iter().any(|ready| ready.id() == lane.id());
+            !own_lanes(&primary).iter().any(is_ready)
+        });
+    });
+}

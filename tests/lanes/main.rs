@@ -29,6 +29,7 @@ mod late;
 mod lent;
 mod lent_again;
 mod lost;
+mod setup;
 mod values;
 mod wait;
 mod withdrawn;

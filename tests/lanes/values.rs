@@ -147,6 +147,40 @@ fn is_closed_directly(backend: &Backend) -> bool {
     false
 }
 
+#[test]
+fn many_who_each_fetch_a_few_values_have_no_more_of_them_coming_together_than_a_server_bears() {
+    const CLIENTS: usize = 10;
+    const FETCHED: usize = 100_000;
+    // Half of the least limit that is common, and half as much again, because their size is judged by averages.
+    const BORNE: usize = 12 * MIB / FETCHED;
+    let backend = Backend::start();
+    backend.admin(&["SET", "app:k", &"v".repeat(FETCHED)]);
+    let gauge = Gauge::before(backend.socket());
+    let text = shared(&gauge.url()).text();
+    let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+    let mut clients: Vec<Client> = (0..CLIENTS)
+        .map(|_| Client::login(redwall.address, "app", "app"))
+        .collect();
+    // Each and the connection that they share have seen how large these are.
+    for client in &mut clients {
+        assert!(client.ask_bytes(&["GET", "app:k"]).len() > FETCHED);
+    }
+    for _ in 0..5 {
+        for client in &mut clients {
+            client.send_raw(&request(&["GET", "app:k"]).repeat(32));
+        }
+        for _ in 0..32 {
+            for client in &mut clients {
+                assert!(client.frame().len() > FETCHED);
+            }
+        }
+    }
+    let pipes = gauge.pipes();
+    let most = pipes.iter().filter(|pipe| pipe.name == SHARED);
+    let most = most.map(|pipe| pipe.most_unanswered).max().unwrap();
+    assert!((32..=BORNE).contains(&most), "{most} of {BORNE}");
+}
+
 /// One fetches so many of them in a pipeline, which reaches the server in one piece, while others ask for little.
 fn fetch_beside(others: &mut [Client], backend: &Backend, redwall: &Redwall, gets: usize) {
     let mut client = Client::login(redwall.address, "app", "app");

@@ -25,6 +25,8 @@ impl Pair {
             "masteruser admin".to_owned(),
             "masterauth admin".to_owned(),
             "appendonly yes".to_owned(),
+            // It need not wait until the disk has what it is sent at first, which is nothing.
+            "repl-diskless-load on-empty-db".to_owned(),
         ];
         let replica = Backend::start_as(server, &lines.each_ref().map(String::as_str));
         wait_until("the replica is up to date", || {
