@@ -7,6 +7,9 @@
 /// because replies grow.
 const MOST: u64 = 8 * 1024 * 1024;
 
+/// Bytes of a reply that adds little to any number of large ones.
+const SMALL: u64 = 4 * 1024;
+
 /// What is known of a lane's replies.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Expected {
@@ -30,6 +33,11 @@ impl Expected {
     pub(super) fn has_room_beside(self, owed: usize) -> bool {
         owed == 0 || self.reply.saturating_mul(owed as u64) < MOST
     }
+
+    /// The same of one who was sent `reply` bytes at most of late: small ones are asked for however large others' are.
+    pub(super) fn has_room_for(self, reply: u64, owed: usize) -> bool {
+        reply <= SMALL || self.has_room_beside(owed)
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +56,8 @@ mod tests {
         expected.on_received(64 * KIB, 1);
         assert!(expected.has_room_beside(31));
         assert!(!expected.has_room_beside(32), "of 256 KiB each");
+        assert!(!expected.has_room_for(SMALL + 1, 32));
+        assert!(expected.has_room_for(SMALL, 1_000_000));
         for _ in 0..100 {
             expected.on_received(50 * KIB, 10_000);
         }

@@ -408,7 +408,7 @@ impl Way {
                 }
             }
         };
-        let readiness = lane.readiness(&self.waker);
+        let readiness = lane.readiness(&self.waker, self.stay.reply);
         if current.is_none_or(|current| !Rc::ptr_eq(current, &lane)) {
             self.place = Place::Shared(Rc::clone(&lane));
         }
@@ -418,7 +418,7 @@ impl Way {
             // No other can be had: then behind those who wait is better than nowhere.
             Readiness::Unavailable(text) => match site.worker.lanes.standing(key, incarnation) {
                 None => Found::Unavailable(text),
-                Some(lane) => match lane.readiness(&self.waker) {
+                Some(lane) => match lane.readiness(&self.waker, self.stay.reply) {
                     Readiness::Open => {
                         self.place = Place::Shared(Rc::clone(&lane));
                         Found::Shared(lane)
@@ -442,7 +442,7 @@ impl Way {
             // There are connections with this number, though none moves.
             return Found::Selected(number);
         };
-        match lane.readiness(&self.waker) {
+        match lane.readiness(&self.waker, 0) {
             Readiness::Open => {
                 let kind = Kind {
                     number,

@@ -171,12 +171,13 @@ impl SharedLane {
         self.poisoned.get()
     }
 
-    /// Whether a request can be appended now; if it can later, `waker` is woken then.
-    pub(super) fn readiness(&self, waker: &Waker) -> Readiness {
+    /// Whether a request can be appended now, of a client whose replies were of `reply` bytes at most of late; if it can later, `waker`
+    /// is woken then.
+    pub(super) fn readiness(&self, waker: &Waker, reply: u64) -> Readiness {
         match &*self.state.borrow() {
             State::Open(open)
                 if open.unsent() <= MOST_UNSENT
-                    && self.expected.get().has_room_beside(open.owed()) =>
+                    && self.expected.get().has_room_for(reply, open.owed()) =>
             {
                 return Readiness::Open;
             }
