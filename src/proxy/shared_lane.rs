@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::delivery::HeldUp;
 use super::worker::Worker;
 use crate::backend::{ConnectFault, Login, Purpose, connect};
-use crate::lane::{LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault};
+use crate::lane::{Kept, LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault, Taken};
 use crate::resp::Protocol;
 use crate::session::{Class, Forward};
 use crate::snapshot::{BackendTarget, Database};
@@ -249,9 +249,9 @@ impl SharedLane {
             Poll::Ready(Ok(received)) => received,
         };
         let paired = open.pair(&scratch[..received], now, |member, piece| {
-            if let Some(connection) = member.connection() {
-                connection.borrow_mut().take_replies(&piece, now);
-            }
+            member.connection().map_or(Taken::All, |connection| {
+                connection.borrow_mut().take_replies(&piece, now)
+            })
         });
         match paired {
             Ok(()) => Step::Again,
@@ -358,7 +358,11 @@ async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
     match connect(&lane.target, &status, Purpose::Shared, login).await {
         Ok(connected) => {
             lane.incarnation.set(status.learned(&connected.facts));
-            let open = Shared::new(connected, Instant::now());
+            let kept = match lane.key.class {
+                Class::Small => Kept::Bytes,
+                Class::Bulk => Kept::Nothing,
+            };
+            let open = Shared::new(connected, kept, Instant::now());
             lane.state.replace(State::Open(Box::new(open)));
             lane.wake_waiting();
         }
