@@ -4,9 +4,11 @@
 
 mod fence;
 pub mod own;
+mod sending;
 pub mod shared;
 pub mod spare;
 
 pub use own::{Lane, LaneFault, Readiness};
-pub use shared::{MOST_UNSENT, Piece, Shared, SharedFault};
+pub use sending::Kept;
+pub use shared::{Large, MOST_UNSENT, Piece, Shared, SharedFault, Taken};
 pub use spare::Spare;

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::fence::Fence;
 use super::own::LaneFault;
+use super::sending::{Kept, Sending};
 use crate::backend::{Connected, Stream};
 use crate::pairing::{Done, Queue, Turn};
 use crate::resp::{Frame, FrameKind, ReplyFault, ReplyScanner};
@@ -25,9 +26,6 @@ pub const MOST_UNSENT: usize = 1024 * 1024;
 /// be holding back one request that isn't theirs.
 const STALL: Duration = Duration::from_millis(50);
 
-/// A buffer with more room than this is given back when it is empty.
-const KEPT_CAPACITY: usize = 64 * 1024;
-
 /// Most plaintext in one TLS record.
 const MAX_RECORD: usize = 16 * 1024;
 
@@ -38,9 +36,34 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// Where in `bytes` replies end, ascending.
     pub ends: &'a [usize],
+    /// What is known of the reply that begins here, if it is large and others wait behind it.
+    pub large: Option<Large<'a>>,
+}
+
+/// A large reply of which the beginning has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Large<'a> {
+    /// Bytes that it has at least.
+    pub least_len: u64,
+    /// What was asked, as it was appended.
+    pub request: &'a [u8],
+}
+
+/// How much of a piece its client has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All of it.
+    All,
+    /// All but the reply that begins in it: nobody waits for that any more.
+    ButRest,
 }
 
 impl Piece<'_> {
+    /// The ends of replies, and whole ones.
+    pub fn ended(&self) -> &[u8] {
+        &self.bytes[..self.ends.last().copied().unwrap_or(0)]
+    }
+
     /// Bytes of each reply that ends here, without what came of it before.
     pub fn lens(&self) -> impl Iterator<Item = usize> {
         let starts = std::iter::once(&0).chain(self.ends);
@@ -103,8 +126,9 @@ pub struct Shared<O> {
     stream: Stream,
     scanner: ReplyScanner,
     queue: Queue<O>,
-    outgoing: Vec<u8>,
-    sent: usize,
+    sending: Sending,
+    /// Whether all that was appended has left, and nothing of it waits inside the stream.
+    is_flushed: bool,
     records: u64,
     course: Course,
     fence: Fence,
@@ -118,14 +142,14 @@ pub struct Shared<O> {
 }
 
 impl<O: Clone + PartialEq> Shared<O> {
-    /// A connection that has just been made.
-    pub fn new(connected: Connected, now: Instant) -> Self {
+    /// A connection that has just been made. What is `kept` of requests can be asked again by those who have a large reply coming.
+    pub fn new(connected: Connected, kept: Kept, now: Instant) -> Self {
         Self {
             stream: connected.stream,
             scanner: ReplyScanner::new(),
             queue: Queue::default(),
-            outgoing: Vec::new(),
-            sent: 0,
+            sending: Sending::new(kept),
+            is_flushed: true,
             records: 0,
             course: Course::Open,
             fence: Fence::new(),
@@ -148,7 +172,7 @@ impl<O: Clone + PartialEq> Shared<O> {
 
     /// Whether nothing is owed or under way.
     pub fn is_quiet(&self) -> bool {
-        self.queue.is_empty() && self.outgoing.is_empty()
+        self.queue.is_empty() && self.is_flushed
     }
 
     /// Whether replies are owed and nothing has come for a while.
@@ -178,14 +202,14 @@ impl<O: Clone + PartialEq> Shared<O> {
 
     /// Bytes that wait for the backend's socket.
     pub fn unsent(&self) -> usize {
-        self.outgoing.len() - self.sent
+        self.sending.unsent().len()
     }
 
     /// Whose reply comes next; `None` if it is nobody's.
     pub fn next(&self) -> Option<&O> {
         match self.queue.head()? {
             Turn::Owner(owner) => Some(owner),
-            Turn::Fence => None,
+            Turn::Nobody | Turn::Fence => None,
         }
     }
 
@@ -220,12 +244,8 @@ impl<O: Clone + PartialEq> Shared<O> {
     }
 
     fn put(&mut self, bytes: &[u8]) {
-        if self.sent > self.outgoing.len() / 2 {
-            // A backend that always takes something, but never all, would have the buffer grow for ever.
-            self.outgoing.drain(..self.sent);
-            self.sent = 0;
-        }
-        self.outgoing.extend_from_slice(bytes);
+        self.sending.put(bytes);
+        self.is_flushed = false;
     }
 
     /// Writes to the backend until all is written or its socket is full.
@@ -233,23 +253,21 @@ impl<O: Clone + PartialEq> Shared<O> {
     /// # Errors
     /// [`LaneFault`]
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), LaneFault>> {
-        if self.outgoing.is_empty() {
+        if self.is_flushed {
             return Poll::Ready(Ok(()));
         }
-        while self.sent < self.outgoing.len() {
-            let pending = &self.outgoing[self.sent..];
+        while !self.sending.unsent().is_empty() {
+            let pending = self.sending.unsent();
             let written = ready!(Pin::new(&mut self.stream).poll_write(context, pending))
                 .map_err(LaneFault::Io)?;
             if written == 0 {
                 return Poll::Ready(Err(LaneFault::Io(io::ErrorKind::WriteZero.into())));
             }
-            self.sent += written;
+            self.sending.took(written);
             self.records += written.div_ceil(MAX_RECORD) as u64;
         }
         ready!(Pin::new(&mut self.stream).poll_flush(context)).map_err(LaneFault::Io)?;
-        self.sent = 0;
-        self.outgoing.clear();
-        self.outgoing.shrink_to(KEPT_CAPACITY);
+        self.is_flushed = true;
         if self.is_worn_out() {
             self.retire();
         }
@@ -289,7 +307,7 @@ impl<O: Clone + PartialEq> Shared<O> {
         &mut self,
         received: &[u8],
         now: Instant,
-        mut deliver: impl FnMut(&O, Piece<'_>),
+        mut deliver: impl FnMut(&O, Piece<'_>) -> Taken,
     ) -> Result<(), SharedFault> {
         self.moved = now;
         let mut ends = std::mem::take(&mut self.ends);
@@ -306,7 +324,7 @@ impl<O: Clone + PartialEq> Shared<O> {
         &mut self,
         received: &[u8],
         ends: &mut Vec<usize>,
-        deliver: &mut impl FnMut(&O, Piece<'_>),
+        deliver: &mut impl FnMut(&O, Piece<'_>) -> Taken,
     ) -> Result<(), SharedFault> {
         let (mut start, mut at) = (0, 0);
         while at < received.len() {
@@ -318,12 +336,15 @@ impl<O: Clone + PartialEq> Shared<O> {
                 return Err(SharedFault::Fence);
             }
             ends.push(at - start);
+            self.sending.ended();
             match self.queue.ended() {
                 Done::One => continue,
+                Done::Nobody => {}
                 Done::Fence => self.fence.ended(&frame)?,
                 Done::Owner(owner) => {
                     let bytes = &received[start..at];
-                    deliver(&owner, Piece { bytes, ends });
+                    let large = None;
+                    deliver(&owner, Piece { bytes, ends, large });
                 }
             }
             ends.clear();
@@ -333,9 +354,24 @@ impl<O: Clone + PartialEq> Shared<O> {
             && start < at
         {
             let bytes = &received[start..at];
-            deliver(owner, Piece { bytes, ends });
+            let begun = bytes.len() - ends.last().copied().unwrap_or(0);
+            let large = self.large(owner, begun);
+            if deliver(owner, Piece { bytes, ends, large }) == Taken::ButRest {
+                self.queue.disown();
+            }
         }
         Ok(())
+    }
+
+    /// What `owner` has coming, if it has begun with the last `begun` bytes, is large, and keeps others waiting.
+    fn large(&self, owner: &O, begun: usize) -> Option<Large<'_>> {
+        let least_len = self.scanner.least_len();
+        let begins = self.scanner.current()?.len() == begun as u64;
+        if least_len <= LARGE as u64 || !begins || self.owners().all(|other| other == owner) {
+            return None;
+        }
+        let request = self.sending.oldest()?;
+        Some(Large { least_len, request })
     }
 
     /// Whether a reply to a client is the echo that Redwall waits for: then one before it is missing.
@@ -357,7 +393,7 @@ impl<O: Clone + PartialEq> Shared<O> {
             (Some(FrameKind::Reply), Some(Turn::Fence)) => {
                 self.fence.hear(&received[..step.consumed])?
             }
-            (Some(FrameKind::Reply), Some(Turn::Owner(_))) | (None, _) => {}
+            (Some(FrameKind::Reply), Some(Turn::Owner(_) | Turn::Nobody)) | (None, _) => {}
         }
         Ok((step.consumed, step.end))
     }
@@ -367,7 +403,7 @@ impl<O: Clone + PartialEq> Shared<O> {
 /// read all of it: what was permitted and is on its way is carried out, even if nobody hears of it.
 impl<O> Drop for Shared<O> {
     fn drop(&mut self) {
-        if self.queue.is_empty() && self.outgoing.is_empty() {
+        if self.queue.is_empty() && self.is_flushed {
             self.stream.reset_on_close();
         }
     }

@@ -13,6 +13,8 @@ const KEPT_PLACES: usize = 1024;
 pub enum Turn<'q, O> {
     /// A client.
     Owner(&'q O),
+    /// Nobody any more: its client asks again elsewhere.
+    Nobody,
     /// Redwall itself: it asked for an echo, to see that replies are still in step.
     Fence,
 }
@@ -20,6 +22,7 @@ pub enum Turn<'q, O> {
 #[derive(Debug)]
 enum Place<O> {
     Owner { owner: O, replies: u32 },
+    Nobody,
     Fence,
 }
 
@@ -54,6 +57,7 @@ impl<O> Queue<O> {
     pub fn head(&self) -> Option<Turn<'_, O>> {
         self.places.front().map(|place| match place {
             Place::Owner { owner, .. } => Turn::Owner(owner),
+            Place::Nobody => Turn::Nobody,
             Place::Fence => Turn::Fence,
         })
     }
@@ -73,7 +77,7 @@ impl<O> Queue<O> {
                 self.replies -= 1;
                 return Done::One;
             }
-            Some(Place::Owner { .. } | Place::Fence) => {}
+            Some(Place::Owner { .. } | Place::Nobody | Place::Fence) => {}
         }
         self.replies -= 1;
         let place = self.places.pop_front();
@@ -82,7 +86,20 @@ impl<O> Queue<O> {
         }
         match place {
             Some(Place::Owner { owner, .. }) => Done::Owner(owner),
+            Some(Place::Nobody) => Done::Nobody,
             Some(Place::Fence) | None => Done::Fence,
+        }
+    }
+
+    /// Whose the next reply is doesn't wait for it any more. It still comes.
+    pub fn disown(&mut self) {
+        match self.places.front_mut() {
+            Some(Place::Owner { replies, .. }) if *replies > 1 => {
+                *replies -= 1;
+                self.places.push_front(Place::Nobody);
+            }
+            Some(place @ Place::Owner { .. }) => *place = Place::Nobody,
+            Some(Place::Nobody | Place::Fence) | None => {}
         }
     }
 
@@ -90,7 +107,7 @@ impl<O> Queue<O> {
     pub fn owners(&self) -> impl Iterator<Item = &O> {
         self.places.iter().filter_map(|place| match place {
             Place::Owner { owner, .. } => Some(owner),
-            Place::Fence => None,
+            Place::Nobody | Place::Fence => None,
         })
     }
 }
@@ -122,6 +139,8 @@ pub enum Done<O> {
     One,
     /// The last of those that this client asked for in a row.
     Owner(O),
+    /// One that its client didn't wait for.
+    Nobody,
     /// A fence, which is nobody's.
     Fence,
 }
@@ -145,7 +164,7 @@ mod tests {
         while let Some(turn) = queue.head() {
             heard.push(match turn {
                 Turn::Owner(owner) => *owner,
-                Turn::Fence => 0,
+                Turn::Nobody | Turn::Fence => 0,
             });
             queue.ended();
         }
@@ -166,28 +185,46 @@ mod tests {
         assert_eq!(queue.ended(), Done::Owner(2));
     }
 
+    const NOBODY: u8 = u8::MAX;
+
     proptest! {
         #[test]
         fn every_reply_comes_to_whoever_asked_in_the_order_of_asking(
-            steps in prop::collection::vec((0_u8..6, any::<bool>()), 0..200),
+            steps in prop::collection::vec((0_u8..6, 0..5), 0..200),
         ) {
             let (mut queue, mut model) = (Queue::default(), VecDeque::new());
-            for (owner, asks) in steps {
-                if asks {
-                    match owner {
-                        0 => queue.expect_fence(),
-                        owner => queue.expect(&owner),
+            for (owner, step) in steps {
+                let head = queue.head().map(|turn| match turn {
+                    Turn::Owner(owner) => *owner,
+                    Turn::Nobody => NOBODY,
+                    Turn::Fence => 0,
+                });
+                prop_assert_eq!(head, model.front().copied());
+                match step {
+                    0 | 1 => {
+                        match owner {
+                            0 => queue.expect_fence(),
+                            owner => queue.expect(&owner),
+                        }
+                        model.push_back(owner);
                     }
-                    model.push_back(owner);
-                } else {
-                    let head = queue.head().map(|turn| match turn {
-                        Turn::Owner(owner) => *owner,
-                        Turn::Fence => 0,
-                    });
-                    prop_assert_eq!(head, model.pop_front());
-                    queue.ended();
+                    2 => {
+                        queue.disown();
+                        if let Some(owner @ 1..) = model.front_mut() {
+                            *owner = NOBODY;
+                        }
+                    }
+                    _ => {
+                        queue.ended();
+                        model.pop_front();
+                    }
                 }
                 prop_assert_eq!(queue.len(), model.len());
+                let mut owners: Vec<u8> = model.iter().copied().filter(|owner| (1..NOBODY).contains(owner)).collect();
+                owners.dedup();
+                let mut waiting: Vec<u8> = queue.owners().copied().collect();
+                waiting.dedup();
+                prop_assert_eq!(waiting, owners);
             }
         }
     }

@@ -199,6 +199,16 @@ impl Turns {
         self.queue.push_back(Turn::Awaited(awaited));
     }
 
+    /// The reply that is awaited, if it is all that there is and nothing of it has come.
+    pub fn only(&self) -> Option<&Awaited> {
+        match self.queue.front() {
+            Some(Turn::Awaited(only)) if self.queue.len() == 1 && !self.is_inside_frame() => {
+                Some(only)
+            }
+            Some(_) | None => None,
+        }
+    }
+
     /// The last request that was forwarded was cut off on its way: its reply will never come.
     pub fn cut_off(&mut self) {
         if let Some(Turn::Awaited(_)) = self.queue.back()

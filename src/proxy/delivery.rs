@@ -5,32 +5,41 @@
 use std::time::Instant;
 
 use super::connection::{Connection, End, Phase};
-use crate::lane::Piece;
+use crate::lane::{Large, Piece, Taken};
 use crate::session::LARGE;
 use crate::telemetry::CloseReason;
 
 impl Connection {
     /// Takes what a shared lane has got for the client.
-    pub(super) fn take_replies(&mut self, piece: &Piece<'_>, now: Instant) {
+    pub(super) fn take_replies(&mut self, piece: &Piece<'_>, now: Instant) -> Taken {
         if self.ended.is_some() || self.given_up {
-            return;
+            return Taken::All;
         }
-        if let Err(End(reason)) = self.deliver_piece(piece, now) {
-            self.ended = Some(reason);
-        }
+        let taken = self
+            .deliver_piece(piece, now)
+            .unwrap_or_else(|End(reason)| {
+                self.ended = Some(reason);
+                Taken::All
+            });
         if self.has_something_to_do() {
             self.way.waker.wake_by_ref();
         }
+        taken
     }
 
-    fn deliver_piece(&mut self, piece: &Piece<'_>, now: Instant) -> Result<(), End> {
+    fn deliver_piece(&mut self, piece: &Piece<'_>, now: Instant) -> Result<Taken, End> {
         match self.session.outstanding() {
             (_, 0) if self.out.is_empty() => {
                 for len in piece.lens() {
                     self.end_reply(len, now)?;
                 }
-                self.begin_reply(piece.rest().len(), now);
-                self.send_now(piece.bytes, now)
+                let taken = self.begin_reply(piece, now);
+                let bytes = match taken {
+                    Taken::All => piece.bytes,
+                    Taken::ButRest => piece.ended(),
+                };
+                self.send_now(bytes, now)?;
+                Ok(taken)
             }
             // Answers of Redwall's own stand between them.
             _ => {
@@ -40,10 +49,13 @@ impl Connection {
                     self.end_reply(len, now)?;
                     at += len;
                 }
-                self.out.extend_from_slice(piece.rest());
-                self.begin_reply(piece.rest().len(), now);
+                let taken = self.begin_reply(piece, now);
+                if taken == Taken::All {
+                    self.out.extend_from_slice(piece.rest());
+                }
                 let out = std::mem::take(&mut self.out);
-                self.send_now(&out, now)
+                self.send_now(&out, now)?;
+                Ok(taken)
             }
         }
     }
@@ -67,12 +79,43 @@ impl Connection {
         Ok(())
     }
 
-    /// `len` bytes have come of a reply that goes on.
-    fn begin_reply(&mut self, len: usize, now: Instant) {
-        if len > 0 {
-            self.coming_in += len as u64;
-            self.session.on_shared_beginning(now);
+    /// Something may have come of a reply that goes on.
+    fn begin_reply(&mut self, piece: &Piece<'_>, now: Instant) -> Taken {
+        let len = piece.rest().len();
+        if len == 0 {
+            return Taken::All;
         }
+        if let Some(large) = &piece.large
+            && self.asks_again(large, now)
+        {
+            return Taken::ButRest;
+        }
+        self.coming_in += len as u64;
+        self.session.on_shared_beginning(now);
+        Taken::All
+    }
+
+    /// What can neither be held for the client, nor kept from those who wait behind it until the client has taken it, it asks for again
+    /// on its own lane, which is read at its pace: if nobody can tell that it was asked twice. To everything else the request is as if
+    /// it had just come: it is judged by the policy of that moment.
+    fn asks_again(&mut self, large: &Large<'_>, now: Instant) -> bool {
+        // Encrypted it is longer.
+        let most = large.least_len + large.least_len / 64 + self.coming() as u64;
+        let may_be_held = most <= self.database.limits.hard_output as u64;
+        let between_requests = matches!(self.phase, Phase::Requests) && !self.client_has_left;
+        if may_be_held || !between_requests || !self.session.take_back() {
+            return false;
+        }
+        let front = self.consumed..self.consumed;
+        drop(self.input.splice(front, large.request.iter().copied()));
+        self.scanner.rewind();
+        self.waiting = None;
+        self.way.stay.had_large_reply(now);
+        tracing::debug!(
+            database = %self.database.name, peer = %self.peer, bytes = large.least_len,
+            "asked again for a reply that can't be held in front of others"
+        );
+        true
     }
 
     /// Writes to the client what its socket takes, and holds the rest.

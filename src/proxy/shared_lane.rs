@@ -14,7 +14,7 @@ use super::delivery::HeldUp;
 use super::expected::Expected;
 use super::worker::Worker;
 use crate::backend::{ConnectFault, Login, Purpose, connect};
-use crate::lane::{LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault};
+use crate::lane::{Kept, LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault, Taken};
 use crate::resp::Protocol;
 use crate::session::{Class, Forward};
 use crate::snapshot::{BackendTarget, Database};
@@ -268,9 +268,9 @@ impl SharedLane {
         };
         let owed = open.owed();
         let paired = open.pair(&scratch[..received], now, |member, piece| {
-            if let Some(connection) = member.connection() {
-                connection.borrow_mut().take_replies(&piece, now);
-            }
+            member.connection().map_or(Taken::All, |connection| {
+                connection.borrow_mut().take_replies(&piece, now)
+            })
         });
         let mut expected = self.expected.get();
         expected.on_received(received, owed - open.owed());
@@ -407,7 +407,11 @@ async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
     match connect(&lane.target, &status, Purpose::Shared, login).await {
         Ok(connected) => {
             lane.incarnation.set(status.learned(&connected.facts));
-            let open = Shared::new(connected, Instant::now());
+            let kept = match lane.key.class {
+                Class::Small => Kept::Bytes,
+                Class::Bulk => Kept::Nothing,
+            };
+            let open = Shared::new(connected, kept, Instant::now());
             lane.state.replace(State::Open(Box::new(open)));
             lane.wake_waiting();
         }
@@ -489,7 +493,7 @@ mod tests {
             testing::accept(&listener)
         );
         let now = Instant::now();
-        let mut open = Shared::new(connected.unwrap(), now);
+        let mut open = Shared::new(connected.unwrap(), Kept::Nothing, now);
         give_up_if_unused(&mut open, now + idle, idle);
         assert!(open.is_open());
         give_up_if_unused(&mut open, now + 2 * idle, idle);

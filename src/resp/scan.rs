@@ -202,6 +202,15 @@ impl RequestScanner {
         }
     }
 
+    /// Forgets the current request, of which nothing was dropped: the next scan's input begins with another one, or with it again.
+    pub fn rewind(&mut self) {
+        debug_assert!(
+            self.dropped == 0 || matches!(self.stage, Stage::Ended),
+            "its beginning is gone"
+        );
+        self.restart();
+    }
+
     /// Gives back the memory that is kept for the next request. For a client that has become idle; harmless at any time.
     pub fn release(&mut self) {
         if matches!(self.stage, Stage::Start | Stage::Ended) {

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use crate::acl::{self, NoPass, Policy, Principal, Verdict};
 use crate::command;
-use crate::pairing::Turns;
+use crate::pairing::{Audience, ReplyEffect, Turns};
 use crate::resp::{Limits, OwnedRequest, Protocol, encode};
 use acknowledged::Written;
 use client_command::Names;
@@ -166,6 +166,25 @@ impl Session {
     /// The request that was forwarded last was cut off on its way: its reply will never come.
     pub fn cut_off(&mut self) {
         self.turns.cut_off();
+    }
+
+    /// Forgets the request that is under way, if the client may ask again and nobody notices: it only reads, nothing of its reply has
+    /// come, and nothing of the client's lies behind it. Says whether it was forgotten.
+    #[must_use]
+    pub fn take_back(&mut self) -> bool {
+        let may_be_asked_again = self.turns.only().is_some_and(|only| {
+            let row = only.row.and_then(command::row);
+            let only_reads = row.is_some_and(|row| row.flags.has(command::flags::bits::READONLY));
+            only_reads
+                && only.audience == Audience::Client
+                && only.effect == ReplyEffect::Nothing
+                && only.frames == 1
+        });
+        if may_be_asked_again && !self.needs_its_lane() {
+            self.turns.cut_off();
+            return true;
+        }
+        false
     }
 
     /// It isn't the backend's fault that the oldest request has no reply yet: its time begins anew.

@@ -18,6 +18,7 @@ mod bed;
 mod relay;
 mod track;
 
+mod again;
 mod busy;
 mod exec;
 mod fairness;
