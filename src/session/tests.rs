@@ -5,6 +5,7 @@ mod answers;
 mod model;
 mod order;
 mod subscriptions;
+mod taken_back;
 mod transactions;
 
 use std::time::Instant;
