@@ -17,7 +17,10 @@ impl Folder {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::SeqCst);
         let name = format!("redwall-certs-{}-{count}", std::process::id());
-        Self(std::env::temp_dir().join(name))
+        let path = std::env::temp_dir().join(name);
+        // Another process of this number may have left it.
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
     }
 
     fn names(&self) -> Vec<String> {
