@@ -1,6 +1,7 @@
 //! The three ways to a backend, as one stream of bytes.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -45,6 +46,18 @@ impl Stream {
             Self::Unix(_) => return Ok(()),
         };
         SockRef::from(socket).set_linger(linger)
+    }
+
+    /// Whether bytes have come that nobody has read, by the kernel's word: a loop that is late doesn't know of them yet.
+    pub fn has_unread(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            Self::Tls(stream) => SockRef::from(stream.get_ref().0),
+            Self::Unix(stream) => SockRef::from(stream),
+        };
+        socket
+            .peek(&mut [MaybeUninit::uninit()])
+            .is_ok_and(|bytes| bytes > 0)
     }
 
     /// Most records that its keys may encrypt, if there is such a limit: rustls ends a TLS 1.2 connection there, and can't

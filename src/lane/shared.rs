@@ -177,7 +177,7 @@ impl<O: Clone + PartialEq> Shared<O> {
 
     /// Whether replies are owed and nothing has come for a while.
     pub fn is_stalled(&self, now: Instant) -> bool {
-        self.has_stood_still(now, STALL)
+        self.has_stood_still(now, STALL) && !self.stream.has_unread()
     }
 
     /// Whether replies are owed and nothing has come for `long`.

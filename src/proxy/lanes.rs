@@ -80,6 +80,7 @@ impl SharedLanes {
                 lane.sweep(now, incarnation, IDLE);
             }
             lanes.retain(|lane| !lane.is_over(now));
+            retire_surplus(lanes, now, incarnation);
         }
         by_key.retain(|_, lanes| !lanes.is_empty());
         drop(by_key);
@@ -103,6 +104,14 @@ impl SharedLanes {
                 Rc::clone(&worker.seats).wake_all(),
             ));
         }
+    }
+}
+
+/// Another lane is made where one stands still. When both move again one of them is given up: what travels together costs less.
+fn retire_surplus(lanes: &[Rc<SharedLane>], now: Instant, incarnation: u64) {
+    let moving = |lane: &&Rc<SharedLane>| lane.is_open() && lane.is_joinable(now, incarnation);
+    if let Some(surplus) = lanes.iter().filter(moving).skip(1).last() {
+        surplus.retire();
     }
 }
 

@@ -154,5 +154,11 @@ fn writes_that_the_server_holds_back_do_not_hold_back_the_reads_of_others() {
             assert!(writer.text().starts_with('$'));
         }
         assert_eq!(reader.ask(&["GET", "app:n"]), "$2\r\n11\r\n");
+        wait_until("all are on one connection again", || {
+            for writer in &mut *writers {
+                assert_eq!(writer.ask(&["GET", "app:n"]), "$2\r\n11\r\n");
+            }
+            lanes(&backend, SHARED).len() == 1
+        });
     }
 }
