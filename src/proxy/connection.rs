@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,6 +33,9 @@ const READ_AHEAD: usize = 256 * 1024;
 
 /// Bytes that may wait for a client's socket while more is read from its own lane.
 const UNSENT: usize = 64 * 1024;
+
+/// Bytes that are read from one client's own lane before other connections of the worker have their turn.
+pub(super) const BYTES_A_TURN: usize = 128 * 1024;
 
 /// Rounds of moving bytes before other connections of the worker have their turn.
 const ROUNDS_A_TURN: usize = 8;
@@ -168,12 +171,14 @@ impl Connection {
         if self.is_backend_excused() {
             self.session.excuse(now);
         }
-        let mut requests = REQUESTS_A_TURN;
+        let (mut requests, mut bytes) = (REQUESTS_A_TURN, 0);
         for _ in 0..ROUNDS_A_TURN {
             let has_room = self.has_room(context, now)?;
             let mut moved = false;
             if has_room {
-                moved |= self.pull_from_lane(context, now)?;
+                let pulled = self.pull_from_lane(context, now)?;
+                bytes += pulled;
+                moved |= pulled > 0;
                 moved |= self.pull_from_client(context)?;
                 let owed = self.session.outstanding();
                 moved |= self.work(&mut requests, context, now)?;
@@ -187,7 +192,7 @@ impl Connection {
             moved |= full != self.fullness();
             self.weigh();
             self.let_lane_go_on();
-            if requests == 0 {
+            if requests == 0 || bytes >= BYTES_A_TURN / 2 {
                 // There may be more of them here.
                 break;
             }
@@ -205,7 +210,7 @@ impl Connection {
                 return Ok(Poll::Pending);
             }
         }
-        context.waker().wake_by_ref();
+        go_on_later(context);
         Ok(Poll::Pending)
     }
 
@@ -476,4 +481,11 @@ pub(super) enum Step {
     Wait,
     /// Not before more of the request is here.
     Hold,
+}
+
+/// Has the task that runs now run again when the others have had their turn and the sockets have been looked at. One that woke itself
+/// would run many times before that.
+pub(super) fn go_on_later(context: &mut Context<'_>) {
+    // The first poll only leaves the waker.
+    let _ = pin!(tokio::task::yield_now()).poll(context);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::connection::{Connection, End, Phase};
+use super::connection::{BYTES_A_TURN, Connection, End, Phase};
 use super::place::{Place, Site};
 use crate::client::{Received, grow_gently};
 use crate::resp::Frame;
@@ -31,12 +31,12 @@ fn unpaired(fault: impl std::fmt::Display) -> Undelivered {
 }
 
 impl Connection {
-    /// Reads frames from the lane, unless the client has too much coming already.
+    /// Reads frames from the lane, unless the client has too much coming already. Returns how many bytes it read.
     pub(super) fn pull_from_lane(
         &mut self,
         context: &mut Context<'_>,
         now: Instant,
-    ) -> Result<bool, End> {
+    ) -> Result<usize, End> {
         if self.way.lane.is_connecting() {
             // What can't be had is told when it is needed.
             let site = Site {
@@ -48,16 +48,17 @@ impl Connection {
             let _ = self.way.own_readiness(&self.session, site, context);
         }
         if self.has_enough_coming() {
-            return Ok(false);
+            return Ok(0);
         }
         let worker = Rc::clone(&self.worker);
         let mut scratch = worker.lane_scratch.borrow_mut();
-        let received = match self.way.lane.poll_receive(context, &mut scratch) {
-            Poll::Pending => return Ok(false),
+        let space = &mut scratch[..BYTES_A_TURN];
+        let received = match self.way.lane.poll_receive(context, space) {
+            Poll::Pending => return Ok(0),
             Poll::Ready(Ok(received)) => received,
             Poll::Ready(Err(fault)) => {
                 drop(scratch);
-                return self.on_lane_lost(&fault.to_string());
+                return self.on_lane_lost(&fault.to_string()).map(usize::from);
             }
         };
         let delivered = self.deliver(
@@ -67,7 +68,7 @@ impl Connection {
         );
         drop(scratch);
         match delivered {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(received),
             Err(Undelivered::Unpaired(reason)) => Err(self.on_unpaired(&reason)),
             Err(Undelivered::End(end)) => Err(end),
         }

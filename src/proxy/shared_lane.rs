@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::connection::{Connection, go_on_later};
 use super::delivery::HeldUp;
 use super::expected::Expected;
 use super::worker::Worker;
@@ -229,7 +229,7 @@ impl SharedLane {
             }
         }
         self.wake_those_with_room();
-        context.waker().wake_by_ref();
+        go_on_later(context);
         Poll::Pending
     }
 
