@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::connect::{self, ConnectFault, Connected, Facts, Login, Purpose};
+use super::connect::{self, Connected, Facts, Login, Purpose};
+use super::connect_fault::ConnectFault;
 use super::pace::Gate;
 use crate::resp::Protocol;
 use crate::snapshot::BackendTarget;
