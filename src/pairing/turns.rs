@@ -110,25 +110,47 @@ enum Passing {
     Frame,
 }
 
+/// When those were asked for that come too late, oldest first; never empty.
+#[derive(Debug, Default)]
+struct Late(VecDeque<Instant>);
+
 /// One client's replies, oldest first.
 ///
 /// Invariant: an answer whose turn has come is written out at once, but for one that has to let a frame end which is on its way
-/// to the client. So the first that is awaited is the first or the second turn.
+/// to the client. So the first that is awaited is the first or the second turn. While replies are late no frame is on its way.
 #[derive(Debug, Default)]
 pub struct Turns {
     queue: VecDeque<Turn>,
-    awaited: usize,
-    /// Awaited replies of commands that may block.
-    blocking: usize,
+    /// Awaited replies in the queue.
+    awaited: u32,
+    /// Those of them whose commands may block.
+    blocking: u32,
     held: usize,
     passing: Passing,
+    /// Replies that still come before all of those, but whose client has been told that they were too late; hardly ever any.
+    late: Option<Box<Late>>,
+    /// When the oldest that the backend owes became the oldest, or anything of it came.
     head_since: Option<Instant>,
 }
 
 impl Turns {
     /// Whether every request has its reply, and the client no frame of which the end is missing.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.passing == Passing::Nothing
+        self.is_answered() && self.passing == Passing::Nothing && !self.is_late()
+    }
+
+    /// Whether the client has heard of every request; replies may still come that it doesn't wait for.
+    pub fn is_answered(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether the next reply comes too late: nobody hears it.
+    pub fn is_late(&self) -> bool {
+        self.late.is_some()
+    }
+
+    fn late(&self) -> usize {
+        self.late.as_ref().map_or(0, |late| late.0.len())
     }
 
     /// Whether the client has the beginning of a frame and not its end: nothing else can be said to it.
@@ -136,9 +158,9 @@ impl Turns {
         self.passing == Passing::Frame
     }
 
-    /// Number of replies that the backend owes.
+    /// Number of replies that the backend owes, late ones included.
     pub fn awaited(&self) -> usize {
-        self.awaited
+        self.awaited as usize + self.late()
     }
 
     /// Whether a command that may block is outstanding: when the backend gets to what comes behind it, nobody knows.
@@ -153,7 +175,8 @@ impl Turns {
 
     /// Bytes of memory that are held.
     pub fn memory(&self) -> usize {
-        self.queue.capacity() * size_of::<Turn>() + self.held
+        let late = self.late() * size_of::<Instant>();
+        self.queue.capacity() * size_of::<Turn>() + late + self.held
     }
 
     /// Gives back the memory that is kept for the next turns, unless there are any.
@@ -163,8 +186,12 @@ impl Turns {
         }
     }
 
-    /// The reply that comes next from the backend.
+    /// The reply that comes next from the backend, unless that one is late.
     pub fn head(&self) -> Option<&Awaited> {
+        self.first().filter(|_| !self.is_late())
+    }
+
+    fn first(&self) -> Option<&Awaited> {
         self.queue.iter().find_map(|turn| match turn {
             Turn::Awaited(awaited) => Some(awaited),
             Turn::Answered(_) => None,
@@ -191,19 +218,19 @@ impl Turns {
 
     /// A request has been forwarded: its reply is the last to come.
     pub fn expect(&mut self, awaited: Awaited) {
-        if self.awaited == 0 {
+        if self.awaited() == 0 {
             self.head_since = Some(awaited.since);
         }
         self.awaited += 1;
-        self.blocking += usize::from(awaited.patience == Patience::Unbounded);
+        self.blocking += u32::from(awaited.patience == Patience::Unbounded);
         self.queue.push_back(Turn::Awaited(awaited));
     }
 
     /// The reply that is awaited, if it is all that there is and nothing of it has come.
     pub fn only(&self) -> Option<&Awaited> {
         match self.queue.front() {
-            Some(Turn::Awaited(only)) if self.queue.len() == 1 && !self.is_inside_frame() => {
-                Some(only)
+            Some(Turn::Awaited(only)) if self.queue.len() == 1 => {
+                Some(only).filter(|_| !self.is_inside_frame() && !self.is_late())
             }
             Some(_) | None => None,
         }
@@ -215,7 +242,7 @@ impl Turns {
             && let Some(Turn::Awaited(last)) = self.queue.pop_back()
         {
             self.awaited -= 1;
-            self.blocking -= usize::from(last.patience == Patience::Unbounded);
+            self.blocking -= u32::from(last.patience == Patience::Unbounded);
         }
     }
 
@@ -240,6 +267,14 @@ impl Turns {
     /// Returns what ended, if it was the reply's last frame; then writes the answers whose turn has come to `out`.
     pub fn frame_ended(&mut self, whole: Whole, now: Instant, out: &mut Vec<u8>) -> Option<Ended> {
         self.passed(out);
+        if let Some(since) = self.pop_late() {
+            self.excuse(now);
+            return Some(Ended {
+                effect: ReplyEffect::Nothing,
+                row: None,
+                since,
+            });
+        }
         let Some(Turn::Awaited(head)) = self.queue.front_mut() else {
             return None;
         };
@@ -251,7 +286,7 @@ impl Turns {
             return None;
         };
         self.awaited -= 1;
-        self.blocking -= usize::from(head.patience == Patience::Unbounded);
+        self.blocking -= u32::from(head.patience == Patience::Unbounded);
         if let Audience::Instead(bytes) = &head.audience {
             out.extend_from_slice(bytes);
         }
@@ -262,6 +297,15 @@ impl Turns {
             row: head.row,
             since: head.since,
         })
+    }
+
+    fn pop_late(&mut self) -> Option<Instant> {
+        let late = self.late.as_mut()?;
+        let since = late.0.pop_front();
+        if late.0.is_empty() {
+            self.late = None;
+        }
+        since
     }
 
     fn write_answers(&mut self, out: &mut Vec<u8>) {
@@ -275,16 +319,60 @@ impl Turns {
         }
     }
 
-    /// When the backend must have answered the head, given how long it may take; `None` if nothing is due.
+    /// When the backend must have answered the oldest request that the client waits for, given how long it may take; `None` if nothing
+    /// is due.
     pub fn deadline(&self, allowed: Duration) -> Option<Instant> {
         if self.queue.is_empty() {
             return None;
         }
-        match self.head().map(|head| head.patience) {
+        match self.first() {
+            Some(first) => self.due(first, allowed),
             // What the client has a beginning of must end, too.
-            Some(Patience::Bounded) | None => Some(self.head_since? + allowed),
-            Some(Patience::Unbounded) => None,
+            None => Some(self.head_since? + allowed),
         }
+    }
+
+    fn due(&self, first: &Awaited, allowed: Duration) -> Option<Instant> {
+        match first.patience {
+            Patience::Bounded => Some(self.head_since?.max(first.since) + allowed),
+            Patience::Unbounded => None,
+        }
+    }
+
+    /// Since when nothing has come although replies are late; `None` if none is.
+    pub fn late_since(&self) -> Option<Instant> {
+        self.head_since.filter(|_| self.is_late())
+    }
+
+    /// The client waits no longer for the replies that are overdue: `answer` stands for each, and what comes in its place is dropped.
+    ///
+    /// Returns how many they were; `None` if one can't be answered so: the client has the beginning of it, or it would have changed the
+    /// session.
+    pub fn answer_overdue(
+        &mut self,
+        allowed: Duration,
+        now: Instant,
+        out: &mut Vec<u8>,
+        answer: impl Fn(&mut Vec<u8>),
+    ) -> Option<usize> {
+        let before = self.late();
+        while let Some(first) = self.first()
+            && self.due(first, allowed).is_some_and(|due| now >= due)
+        {
+            let is_plain = first.frames == 1
+                && first.audience == Audience::Client
+                && first.effect == ReplyEffect::Nothing;
+            if !is_plain || self.is_inside_frame() {
+                return None;
+            }
+            let since = first.since;
+            self.late.get_or_insert_default().0.push_back(since);
+            self.queue.pop_front();
+            self.awaited -= 1;
+            answer(out);
+            self.write_answers(out);
+        }
+        Some(self.late() - before)
     }
 }
 
@@ -298,187 +386,4 @@ pub enum Whole {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn awaited(frames: u32, audience: Audience) -> Awaited {
-        Awaited {
-            frames,
-            audience,
-            effect: ReplyEffect::Nothing,
-            patience: Patience::Bounded,
-            since: Instant::now(),
-            row: None,
-        }
-    }
-
-    fn answer(turns: &mut Turns, out: &mut Vec<u8>, text: &str) {
-        turns.answer(out, |out| out.extend_from_slice(text.as_bytes()));
-    }
-
-    #[test]
-    fn an_answer_waits_until_the_replies_before_it_have_come() {
-        let (mut turns, mut out, now) = (Turns::default(), Vec::new(), Instant::now());
-        answer(&mut turns, &mut out, "a");
-        turns.expect(awaited(1, Audience::Client));
-        answer(&mut turns, &mut out, "b");
-        turns.expect(awaited(1, Audience::Client));
-        answer(&mut turns, &mut out, "c");
-        assert_eq!((out.as_slice(), turns.held()), (b"a".as_slice(), 2));
-        assert!(
-            turns
-                .frame_ended(Whole::IfAnnounced, now, &mut out)
-                .is_some()
-        );
-        assert_eq!(out, b"ab");
-        assert!(
-            turns
-                .frame_ended(Whole::IfAnnounced, now, &mut out)
-                .is_some()
-        );
-        assert_eq!(
-            (out.as_slice(), turns.is_empty(), turns.held()),
-            (b"abc".as_slice(), true, 0)
-        );
-    }
-
-    #[test]
-    fn a_reply_of_several_frames_ends_with_its_last_one_or_with_an_error() {
-        let (mut turns, mut out, now) = (Turns::default(), Vec::new(), Instant::now());
-        turns.expect(awaited(2, Audience::Client));
-        assert_eq!(turns.frame_ended(Whole::IfAnnounced, now, &mut out), None);
-        assert!(
-            turns
-                .frame_ended(Whole::IfAnnounced, now, &mut out)
-                .is_some()
-        );
-        turns.expect(awaited(2, Audience::Client));
-        assert!(turns.frame_ended(Whole::Always, now, &mut out).is_some());
-        assert!(turns.is_empty());
-    }
-
-    #[test]
-    fn bytes_that_stand_for_a_reply_are_written_in_its_turn() {
-        let (mut turns, mut out, now) = (Turns::default(), Vec::new(), Instant::now());
-        turns.expect(awaited(1, Audience::Client));
-        turns.expect(awaited(1, Audience::Instead(b"x".to_vec())));
-        answer(&mut turns, &mut out, "y");
-        turns.frame_ended(Whole::IfAnnounced, now, &mut out);
-        assert_eq!(out, b"");
-        turns.frame_ended(Whole::IfAnnounced, now, &mut out);
-        assert_eq!(out, b"xy");
-    }
-
-    #[test]
-    fn memory_of_answers_that_wait_follows_their_bytes_however_many_there_are() {
-        let (mut turns, mut out) = (Turns::default(), Vec::new());
-        turns.expect(awaited(1, Audience::Client));
-        for _ in 0..10_000 {
-            answer(&mut turns, &mut out, "+PONG\r\n");
-        }
-        assert_eq!((turns.queue.len(), turns.held()), (2, 70_000));
-        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
-        assert_eq!(
-            (out.len(), turns.is_empty(), turns.held()),
-            (70_000, true, 0)
-        );
-    }
-
-    #[test]
-    fn nothing_is_held_for_turns_to_come_once_it_is_given_back() {
-        let (mut turns, mut out) = (Turns::default(), Vec::new());
-        turns.expect(awaited(1, Audience::Client));
-        turns.give_back();
-        assert!(turns.memory() > 0 && turns.awaited() == 1);
-        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
-        assert!(turns.memory() > 0);
-        turns.give_back();
-        assert_eq!(turns.memory(), 0);
-    }
-
-    #[test]
-    fn a_request_that_is_cut_off_leaves_its_turn_to_what_comes_next() {
-        let (mut turns, mut out) = (Turns::default(), Vec::new());
-        turns.expect(awaited(1, Audience::Client));
-        turns.expect(awaited(1, Audience::Client));
-        turns.cut_off();
-        answer(&mut turns, &mut out, "x");
-        turns.cut_off();
-        assert_eq!((turns.awaited(), turns.held()), (1, 1));
-        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
-        assert_eq!(out, b"x");
-    }
-
-    #[test]
-    fn nothing_is_known_to_be_next_while_a_command_may_block() {
-        let (mut turns, mut out) = (Turns::default(), Vec::new());
-        turns.expect(awaited(1, Audience::Client));
-        assert!(!turns.is_blocked());
-        turns.expect(Awaited {
-            patience: Patience::Unbounded,
-            ..awaited(1, Audience::Client)
-        });
-        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
-        assert!(turns.is_blocked());
-        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
-        assert!(!turns.is_blocked());
-    }
-
-    #[test]
-    fn an_answer_never_stands_inside_a_frame() {
-        let (mut turns, mut out) = (Turns::default(), b"begin".to_vec());
-        turns.passes();
-        answer(&mut turns, &mut out, "a");
-        assert!(!turns.is_empty() && turns.is_inside_frame());
-        turns.expect(awaited(1, Audience::Client));
-        answer(&mut turns, &mut out, "b");
-        assert!(turns.head().is_some() && turns.deadline(Duration::ZERO).is_some());
-        out.extend_from_slice(b"end");
-        turns.passed(&mut out);
-        assert_eq!(out, b"beginenda");
-        turns.frame_ended(Whole::Always, Instant::now(), &mut out);
-        assert_eq!(
-            (out.as_slice(), turns.is_empty()),
-            (b"beginendab".as_slice(), true)
-        );
-    }
-
-    #[test]
-    fn a_reply_that_is_on_its_way_is_not_late() {
-        let (mut turns, allowed) = (Turns::default(), Duration::from_secs(1));
-        turns.excuse(Instant::now());
-        assert_eq!(turns.deadline(allowed), None);
-        turns.expect(awaited(1, Audience::Client));
-        let later = Instant::now() + Duration::from_secs(100);
-        turns.excuse(later);
-        assert_eq!(turns.deadline(allowed), Some(later + allowed));
-    }
-
-    #[test]
-    fn a_frame_that_nobody_asked_for_ends_nothing() {
-        let mut out = Vec::new();
-        assert_eq!(
-            Turns::default().frame_ended(Whole::Always, Instant::now(), &mut out),
-            None
-        );
-    }
-
-    #[test]
-    fn the_deadline_runs_from_the_moment_at_which_a_request_became_the_oldest() {
-        let (mut turns, mut out, allowed) = (Turns::default(), Vec::new(), Duration::from_secs(1));
-        assert_eq!(turns.deadline(allowed), None);
-        turns.expect(Awaited {
-            patience: Patience::Unbounded,
-            ..awaited(1, Audience::Client)
-        });
-        turns.expect(awaited(1, Audience::Client));
-        assert_eq!(
-            turns.deadline(allowed),
-            None,
-            "a blocking command has no deadline"
-        );
-        let unblocked = Instant::now() + Duration::from_secs(100);
-        turns.frame_ended(Whole::IfAnnounced, unblocked, &mut out);
-        assert_eq!(turns.deadline(allowed), Some(unblocked + allowed));
-    }
-}
+mod tests;

@@ -237,10 +237,7 @@ impl Connection {
             .reply_deadline()
             .is_some_and(|deadline| now >= deadline)
         {
-            self.session.give_up("ERR backend timeout", &mut self.out);
-            self.given_up = true;
-            self.phase = Phase::Ending(CloseReason::BackendTimeout);
-            self.way.lane.close();
+            self.on_overdue(now);
         }
         if self
             .output_deadline()
@@ -301,12 +298,13 @@ impl Connection {
         }
     }
 
-    pub(super) fn reply_deadline(&self) -> Option<Instant> {
+    fn reply_deadline(&self) -> Option<Instant> {
         if !self.way.has_lane() || self.is_backend_excused() {
             return None;
         }
-        self.session
-            .reply_deadline(self.database.limits.request_timeout)
+        let allowed = self.database.limits.request_timeout;
+        let reply = self.session.reply_deadline(allowed);
+        reply.into_iter().chain(self.late_deadline()).min()
     }
 
     /// Whether the backend can't have answered: its replies aren't read, or it waits for the rest of the only request.

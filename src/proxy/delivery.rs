@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::connection::{Connection, End, Phase};
 use crate::lane::{Large, Piece, Taken};
-use crate::session::LARGE;
+use crate::session::{LARGE, Route};
 use crate::telemetry::CloseReason;
 
 impl Connection {
@@ -29,7 +29,7 @@ impl Connection {
 
     fn deliver_piece(&mut self, piece: &Piece<'_>, now: Instant) -> Result<Taken, End> {
         match self.session.outstanding() {
-            (_, 0) if self.out.is_empty() => {
+            (_, 0) if self.out.is_empty() && self.session.shared_route() == Route::Client => {
                 for len in piece.lens() {
                     self.end_reply(len, now)?;
                 }
@@ -41,16 +41,19 @@ impl Connection {
                 self.send_now(bytes, now)?;
                 Ok(taken)
             }
-            // Answers of Redwall's own stand between them.
+            // Answers of Redwall's own stand between them, or some come too late.
             _ => {
                 let mut at = 0;
                 for len in piece.lens() {
-                    self.out.extend_from_slice(&piece.bytes[at..at + len]);
+                    if self.session.shared_route() == Route::Client {
+                        self.out.extend_from_slice(&piece.bytes[at..at + len]);
+                    }
                     self.end_reply(len, now)?;
                     at += len;
                 }
+                let route = self.session.shared_route();
                 let taken = self.begin_reply(piece, now);
-                if taken == Taken::All {
+                if taken == Taken::All && route == Route::Client {
                     self.out.extend_from_slice(piece.rest());
                 }
                 let out = std::mem::take(&mut self.out);

@@ -15,7 +15,7 @@ impl Connection {
     /// sent is carried out and answered, but doesn't wait in a blocking command: what that would take from a list is
     /// nobody's.
     pub(super) fn end_if_done(&mut self) -> Result<(), End> {
-        let all_gone = self.session.outstanding() == (0, 0) && self.client.unsent() == 0;
+        let all_gone = self.session.is_answered() && self.client.unsent() == 0;
         match self.phase {
             Phase::Ending(reason) if all_gone => return Err(End(reason)),
             Phase::Ending(_) | Phase::Requests | Phase::Streaming(_) | Phase::ReadingAway => {}
@@ -32,7 +32,7 @@ impl Connection {
         let cut_off = matches!(self.phase, Phase::Streaming(_));
         // For a reply, for a lane that is being connected, or for room on one: all of these come, or fail in time.
         let waits = self.waiting.is_some();
-        let owed = self.way.has_lane() && self.session.outstanding().0 > 0;
+        let owed = self.way.has_lane() && !self.session.is_answered();
         !self.session.is_blocked() && !cut_off && (waits || owed || self.client.unsent() > 0)
     }
 

@@ -12,6 +12,7 @@ mod expected;
 mod flow;
 mod lanes;
 mod memory;
+mod overdue;
 mod place;
 mod plaintext;
 mod renewal;

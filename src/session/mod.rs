@@ -154,11 +154,37 @@ impl Session {
         self.turns.give_back();
     }
 
-    /// Nothing comes from the backend any more: the oldest request that it owes a reply is answered with `text`, and the
+    /// Whether the client has heard of every request; replies may still come that it doesn't wait for.
+    pub fn is_answered(&self) -> bool {
+        self.turns.is_answered()
+    }
+
+    /// The requests whose replies are overdue are answered with `text`, and what comes for them is dropped. Returns how many they were;
+    /// `None` if the session can't go on so: its state at the backend is unknown, or the client has the beginning of a reply.
+    pub fn answer_overdue(
+        &mut self,
+        text: &str,
+        allowed: Duration,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        if self.needs_its_lane() {
+            return None;
+        }
+        self.turns
+            .answer_overdue(allowed, now, out, |out| encode::error(out, text))
+    }
+
+    /// Since when nothing has come from the backend although replies are late; `None` if none is.
+    pub fn late_since(&self) -> Option<Instant> {
+        self.turns.late_since()
+    }
+
+    /// Nothing comes from the backend any more: the oldest request of which the client hasn't heard is answered with `text`, and the
     /// session ends. A client that has the beginning of a reply is told nothing: it would take it for the rest.
     pub fn give_up(&mut self, text: &str, out: &mut Vec<u8>) {
         let turns = std::mem::take(&mut self.turns);
-        if !turns.is_inside_frame() {
+        if !turns.is_inside_frame() && !turns.is_answered() {
             encode::error(out, text);
         }
     }

@@ -92,9 +92,9 @@ impl Session {
         });
     }
 
-    /// QUIT: the replies before it come first.
+    /// QUIT: the replies before it come first, but for those that would come too late.
     pub(super) fn quit<'r>(&mut self, out: &mut Vec<u8>) -> Action<'r> {
-        if !self.turns.is_empty() {
+        if !self.turns.is_answered() || self.turns.is_inside_frame() {
             return Action::Wait;
         }
         encode::simple(out, "OK");

@@ -57,6 +57,7 @@ impl Session {
     fn route_of(&self, kind: FrameKind) -> Result<Route, PairingFault> {
         match kind {
             FrameKind::Push => Ok(Route::Client),
+            FrameKind::Reply | FrameKind::Attribute if self.turns.is_late() => Ok(Route::Nobody),
             // Messages of RESP2 look like replies; while they may come, the client itself hears every reply.
             FrameKind::Reply | FrameKind::Attribute if self.expects_resp2_messages() => {
                 Ok(Route::Client)
@@ -94,10 +95,20 @@ impl Session {
         }
     }
 
-    /// The beginning of a reply has come from a lane that others use too, and goes to the client.
+    /// Where the bytes of the next reply go that comes from a lane that others use too; it stays so until that reply ends.
+    pub fn shared_route(&self) -> Route {
+        match self.turns.is_late() {
+            true => Route::Nobody,
+            false => Route::Client,
+        }
+    }
+
+    /// The beginning of a reply has come from a lane that others use too, and goes where it should.
     pub fn on_shared_beginning(&mut self, now: Instant) {
         self.turns.excuse(now);
-        self.turns.passes();
+        if self.shared_route() == Route::Client {
+            self.turns.passes();
+        }
     }
 
     /// The end of a reply has come from a lane that others use too, whose requests have no effect on the session. Answers whose turn

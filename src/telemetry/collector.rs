@@ -33,7 +33,7 @@ pub(super) struct ShardCollector {
 }
 
 /// Names and help of the families that come from shards.
-const FAMILIES: [(&str, &str, &[&str]); 9] = [
+const FAMILIES: [(&str, &str, &[&str]); 10] = [
     (
         "redwall_commands_total",
         "Commands by name and verdict.",
@@ -79,6 +79,11 @@ const FAMILIES: [(&str, &str, &[&str]); 9] = [
         "Time from a command's being forwarded to the end of its reply.",
         &["database"],
     ),
+    (
+        "redwall_request_timeouts_total",
+        "Commands whose replies did not come within request_timeout.",
+        &["database"],
+    ),
 ];
 
 impl ShardCollector {
@@ -114,57 +119,34 @@ impl Collector for ShardCollector {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let databases = &self.workers.databases;
+        let counter = |index, samples| family(index, MetricType::COUNTER, samples);
+        let each = |value: fn(&DatabaseShard) -> u64| by_database(databases, &shards, value);
+        let handshakes = by_label(
+            databases,
+            &shards,
+            "outcome",
+            HandshakeOutcome::ALL,
+            |d, o| (o.text(), d.handshakes.value(o as usize)),
+        );
+        let closed = by_label(databases, &shards, "reason", CloseReason::ALL, |d, r| {
+            (r.text(), d.closed.value(r as usize))
+        });
+        let logins = by_label(databases, &shards, "result", &[false, true], |d, ok| {
+            let text = if ok { "ok" } else { "failed" };
+            (text, d.logins.value(usize::from(ok)))
+        });
+        let latencies = latency_samples(databases, &shards);
         vec![
-            family(0, MetricType::COUNTER, command_samples(&shards)),
-            family(1, MetricType::COUNTER, denial_samples(&shards)),
-            family(
-                2,
-                MetricType::COUNTER,
-                by_label(
-                    databases,
-                    &shards,
-                    "outcome",
-                    HandshakeOutcome::ALL,
-                    |d, o| (o.text(), d.handshakes.value(o as usize)),
-                ),
-            ),
-            family(
-                3,
-                MetricType::COUNTER,
-                by_database(databases, &shards, |d| d.opened.value()),
-            ),
-            family(
-                4,
-                MetricType::COUNTER,
-                by_label(databases, &shards, "reason", CloseReason::ALL, |d, r| {
-                    (r.text(), d.closed.value(r as usize))
-                }),
-            ),
-            family(
-                5,
-                MetricType::COUNTER,
-                by_label(databases, &shards, "result", &[false, true], |d, ok| {
-                    (
-                        if ok { "ok" } else { "failed" },
-                        d.logins.value(usize::from(ok)),
-                    )
-                }),
-            ),
-            family(
-                6,
-                MetricType::COUNTER,
-                by_database(databases, &shards, |d| d.bytes_in.value()),
-            ),
-            family(
-                7,
-                MetricType::COUNTER,
-                by_database(databases, &shards, |d| d.bytes_out.value()),
-            ),
-            family(
-                8,
-                MetricType::HISTOGRAM,
-                latency_samples(databases, &shards),
-            ),
+            counter(0, command_samples(&shards)),
+            counter(1, denial_samples(&shards)),
+            counter(2, handshakes),
+            counter(3, each(|d| d.opened.value())),
+            counter(4, closed),
+            counter(5, logins),
+            counter(6, each(|d| d.bytes_in.value())),
+            counter(7, each(|d| d.bytes_out.value())),
+            family(8, MetricType::HISTOGRAM, latencies),
+            counter(9, each(|d| d.timed_out.value())),
         ]
     }
 }

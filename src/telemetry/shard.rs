@@ -168,6 +168,7 @@ pub struct DatabaseShard {
     pub(crate) opened: Tally,
     pub(crate) logins: Counters,
     pub(crate) latency: Histogram,
+    pub(crate) timed_out: Tally,
     pub(crate) bytes_in: Tally,
     pub(crate) bytes_out: Tally,
 }
@@ -195,6 +196,7 @@ impl Shard {
                     opened: Tally::default(),
                     logins: Counters::new(2),
                     latency: Histogram::default(),
+                    timed_out: Tally::default(),
                     bytes_in: Tally::default(),
                     bytes_out: Tally::default(),
                 })
@@ -249,6 +251,11 @@ impl DatabaseShard {
     /// Counts the time from a command's being forwarded to its reply's end.
     pub fn latency(&self, duration: std::time::Duration) {
         self.latency.observe(duration);
+    }
+
+    /// Counts requests whose replies didn't come within the deadline.
+    pub fn timed_out(&self, requests: usize) {
+        self.timed_out.add(requests as u64);
     }
 
     /// Counts plaintext bytes received from clients.

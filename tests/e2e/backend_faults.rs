@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
 use redwall::resp::{Limits, RequestScanner, Scan};
 
@@ -78,15 +79,95 @@ fn a_backend_that_hangs_is_an_error_in_time_and_nothing_is_sent_twice() {
     backend.freeze();
     client.send(&["INCR", "app:n"]);
     client.send(&["PING"]);
-    assert_eq!(client.until_closed(), "-ERR backend timeout\r\n");
+    assert_eq!(client.text(), "-ERR backend timeout\r\n");
+    assert_eq!(client.text(), "+PONG\r\n");
+    // Nothing at all has come for twice as long.
+    assert_eq!(client.until_closed(), "");
     backend.thaw();
     let mut client = Client::login(redwall.address, "app", "app");
     let count = client.ask(&["GET", "app:n"]);
     assert!(count == "$1\r\n1\r\n" || count == "$1\r\n0\r\n", "{count}");
+    redwall.wait_for_metric("redwall_request_timeouts_total{database=\"main\"}", 1.0);
+}
+
+/// Longer than a request may take, shorter than a connection may stand still that owes replies.
+const LATE: Duration = Duration::from_millis(1300);
+
+#[test]
+fn a_reply_that_comes_too_late_is_nobody_s_and_its_client_goes_on() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"1s\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let mut other = Client::login(redwall.address, "app", "app");
+    let large = "x".repeat(300 * 1024);
+    assert_eq!(client.ask(&["SET", "app:large", &large]), "+OK\r\n");
+    assert_eq!(other.ask(&["GET", "app:other"]), "$-1\r\n");
+    backend.freeze();
+    client.send(&["INCR", "app:n"]);
+    client.send(&["PING", "between"]);
+    client.send(&["GET", "app:large"]);
+    std::thread::sleep(LATE);
+    client.send(&["INCR", "app:n"]);
+    other.send(&["GET", "app:other"]);
+    backend.thaw();
+    assert_eq!(client.text(), "-ERR backend timeout\r\n");
+    assert_eq!(client.text(), "$7\r\nbetween\r\n");
+    assert_eq!(client.text(), "-ERR backend timeout\r\n");
+    assert_eq!(client.text(), ":2\r\n", "carried out late, and once");
+    assert_eq!(other.text(), "$-1\r\n");
+    assert_eq!(client.ask(&["SET", "app:other", "1"]), "+OK\r\n");
+    assert_eq!(client.ask(&["MULTI"]), "+OK\r\n");
+    assert_eq!(client.ask(&["GET", "app:n"]), "+QUEUED\r\n");
+    assert_eq!(client.ask(&["EXEC"]), "*1\r\n$1\r\n2\r\n");
+    redwall.wait_for_metric("redwall_request_timeouts_total{database=\"main\"}", 2.0);
+}
+
+#[test]
+fn a_client_whose_state_hangs_on_a_reply_that_comes_too_late_is_told_and_closed() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"500ms\"".to_owned();
+    let redwall = config.start();
+    let mut queueing = Client::login(redwall.address, "app", "app");
+    let mut executing = Client::login(redwall.address, "app", "app");
+    for client in [&mut queueing, &mut executing] {
+        assert_eq!(client.ask(&["MULTI"]), "+OK\r\n");
+        assert_eq!(client.ask(&["INCR", "app:n"]), "+QUEUED\r\n");
+    }
+    backend.freeze();
+    queueing.send(&["INCR", "app:n"]);
+    queueing.send(&["PING"]);
+    executing.send(&["EXEC"]);
+    assert_eq!(queueing.until_closed(), "-ERR backend timeout\r\n");
+    assert_eq!(executing.until_closed(), "-ERR backend timeout\r\n");
+    backend.thaw();
     redwall.wait_for_metric(
         "redwall_connections_closed_total{database=\"main\",reason=\"backend_timeout\"}",
+        2.0,
+    );
+    redwall.wait_for_metric("redwall_request_timeouts_total{database=\"main\"}", 2.0);
+}
+
+#[test]
+fn a_client_that_was_told_of_a_late_reply_may_leave_without_it() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"1s\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["GET", "app:n"]), "$-1\r\n");
+    backend.freeze();
+    client.send(&["INCR", "app:n"]);
+    assert_eq!(client.text(), "-ERR backend timeout\r\n");
+    client.send(&["QUIT"]);
+    assert_eq!(client.until_closed(), "+OK\r\n");
+    redwall.wait_for_metric(
+        "redwall_connections_closed_total{database=\"main\",reason=\"client\"}",
         1.0,
     );
+    backend.thaw();
 }
 
 #[test]

@@ -91,6 +91,9 @@ fn cut_off(mut bytes: &[u8]) -> usize {
     }
 }
 
+/// Steps from here on let time go by.
+const OVERDUE: u8 = 236;
+
 /// A client that speaks through a session to a server that relies on it.
 struct Through {
     bed: Bed,
@@ -174,6 +177,14 @@ impl Through {
         Ok(())
     }
 
+    /// Whatever is outstanding is overdue. False if the client can't go on.
+    fn time_out(&mut self) -> bool {
+        let (session, heard) = (&mut self.bed.session, &mut self.heard);
+        session
+            .answer_overdue("TIMEOUT x", Duration::ZERO, Instant::now(), heard)
+            .is_some()
+    }
+
     fn is_done(&self) -> bool {
         self.requests.is_empty() && self.bed.wire.is_empty() && self.said.is_empty()
     }
@@ -218,6 +229,37 @@ proptest! {
     }
 
     #[test]
+    fn an_error_stands_in_the_place_of_a_reply_that_comes_too_late(
+        choices in prop::collection::vec(0..usize::MAX, 1..40),
+        steps in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let requests = requests(&choices);
+        let expected = direct(&requests, Nesting::IsAnError);
+        let mut through = Through::new(&requests, Nesting::IsAnError);
+        let rest = [0_u8, 3, 7].into_iter().cycle().take(2_000);
+        let mut goes_on = true;
+        for choice in steps.into_iter().chain(rest) {
+            goes_on = match choice {
+                OVERDUE.. => through.time_out(),
+                _ => through.step(choice).is_ok(),
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        let whole = through.heard.len() - if goes_on { 0 } else { cut_off(&through.heard) };
+        let heard = replies(&through.heard[..whole]);
+        let expected = &expected[..if goes_on { expected.len() } else { heard.len() }];
+        prop_assert_eq!(heard.len(), expected.len(), "{:?}", requests);
+        for (heard, expected) in heard.iter().zip(expected) {
+            prop_assert!(heard == "-TIMEOUT" || heard == expected, "{heard} for {expected}: {requests:?}");
+        }
+        if goes_on {
+            prop_assert_eq!(through.bed.session.outstanding(), (0, 0));
+        }
+    }
+
+    #[test]
     fn a_client_that_is_given_up_has_heard_a_beginning_of_its_replies_and_then_the_error(
         choices in prop::collection::vec(0..usize::MAX, 1..40),
         steps in prop::collection::vec(any::<u8>(), 0..120),
@@ -231,10 +273,11 @@ proptest! {
             }
         }
         let cut = through.bed.session.turns.is_inside_frame();
+        let told = !cut && !through.bed.session.is_answered();
         through.bed.session.give_up("TIMEOUT x", &mut through.heard);
         let whole = through.heard.len() - if cut { cut_off(&through.heard) } else { 0 };
         let mut heard = replies(&through.heard[..whole]);
-        if !cut {
+        if told {
             prop_assert_eq!(heard.pop(), Some("-TIMEOUT".to_owned()));
         }
         prop_assert_eq!(&heard, &expected[..heard.len()], "{:?}", requests);
