@@ -149,6 +149,7 @@ fn compile_user(
         deny,
         operator,
         prefix,
+        quota,
     } = source;
     if !is_user_name(name) {
         faults.push(PolicyFault::UserName);
@@ -169,6 +170,7 @@ fn compile_user(
         identity: identity.clone(),
         proofs: *proofs,
         operator: *operator,
+        quota: *quota,
         selectors,
         origins,
     }

@@ -30,7 +30,7 @@ pub use rule::{
     RuleFaultKind, RuleList, RuleWarning, Vocabulary,
 };
 pub use source::{DenyRule, Identity, RoleSource, UserSource};
-pub use user::{Enabled, NoPass, Operator, Proofs};
+pub use user::{Enabled, NoPass, Operator, Proofs, Quota};
 pub use verdict::{Denial, DenialReason, DenialText, Permit, Verdict};
 
 #[cfg(test)]

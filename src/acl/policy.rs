@@ -5,7 +5,7 @@ use super::password::PasswordHash;
 use super::rule::RightRule;
 use super::selector::Selector;
 use super::source::Identity;
-use super::user::{Enabled, NoPass, Operator, Proofs};
+use super::user::{Enabled, NoPass, Operator, Proofs, Quota};
 use super::verdict::{Denial, DenialReason, Permit, Verdict};
 use crate::command::{Call, CommandSpec};
 use std::collections::HashMap;
@@ -28,6 +28,7 @@ pub struct User {
     pub(super) identity: Identity,
     pub(super) proofs: Proofs,
     pub(super) operator: Operator,
+    pub(super) quota: Quota,
     /// The root first, then those in `( )`, then roles.
     pub(super) selectors: Vec<Arc<Selector>>,
     /// Where each selector comes from, in the same order: read only to explain a verdict.
@@ -105,6 +106,11 @@ impl User {
     /// Whether operator rows are forwarded for it.
     pub fn operator(&self) -> Operator {
         self.operator
+    }
+
+    /// What it may send.
+    pub fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// What each of its selectors is called, and the rules that it is made of; passwords aren't among them.

@@ -5,7 +5,7 @@ use super::role::RoleRules;
 use super::rule::{
     Change, IdentityRule, Placed, RightRule, Rule, RuleFault, RuleFaultKind, RuleList, Vocabulary,
 };
-use super::user::{Enabled, NoPass, Operator, Proofs};
+use super::user::{Enabled, NoPass, Operator, Proofs, Quota};
 
 /// A user as it was written.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct UserSource {
     pub operator: Operator,
     /// What `{prefix}` stands for in its roles.
     pub prefix: Option<String>,
+    /// What it may send.
+    pub quota: Quota,
 }
 
 impl UserSource {
@@ -40,6 +42,7 @@ impl UserSource {
             deny: Vec::new(),
             operator: Operator::No,
             prefix: None,
+            quota: Quota::NONE,
         }
     }
 }

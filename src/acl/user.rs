@@ -57,3 +57,20 @@ pub enum Operator {
     /// They aren't, whatever the rules say.
     No,
 }
+
+/// What a user may send, in bytes, where that is less than anybody may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Largest argument of a request.
+    pub max_value: u64,
+    /// Announced bytes of large values that may be on their way to the backend, of all the user's connections together.
+    pub max_uploads: u64,
+}
+
+impl Quota {
+    /// As much as anybody may.
+    pub const NONE: Self = Self {
+        max_value: u64::MAX,
+        max_uploads: u64::MAX,
+    };
+}

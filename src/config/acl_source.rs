@@ -1,8 +1,9 @@
 //! Users and roles as the `acl` room takes them.
 
 use super::role::Role;
+use super::units::ByteSize;
 use super::user::User;
-use crate::acl::{Identity, PasswordHash, RoleSource, UserSource};
+use crate::acl::{Identity, PasswordHash, Quota, RoleSource, UserSource};
 
 impl Role {
     /// The role as it is compiled.
@@ -17,6 +18,14 @@ impl Role {
 }
 
 impl User {
+    fn quota(&self) -> Quota {
+        let bytes = |size: Option<ByteSize>| size.map_or(u64::MAX, ByteSize::bytes);
+        Quota {
+            max_value: bytes(self.max_value),
+            max_uploads: bytes(self.max_uploads),
+        }
+    }
+
     /// The user as it is compiled, with the hashes of its passwords.
     pub fn source(&self, passwords: Vec<PasswordHash>) -> UserSource {
         let roles = self.roles.iter().map(|role| role.value.to_string());
@@ -33,6 +42,7 @@ impl User {
             deny: self.deny.meaning().clone(),
             operator: self.operator,
             prefix: self.prefix.as_ref().map(|prefix| prefix.value.clone()),
+            quota: self.quota(),
         }
     }
 }

@@ -96,9 +96,9 @@ impl Default for Limits {
     }
 }
 
-const MAX_VALUE: ByteSize = ByteSize::mebibytes(512);
-const LEAST: ByteSize = ByteSize::kibibytes(16);
-const MOST: ByteSize = ByteSize::mebibytes(4_095);
+pub(super) const MAX_VALUE: ByteSize = ByteSize::mebibytes(512);
+pub(super) const LEAST: ByteSize = ByteSize::kibibytes(16);
+pub(super) const MOST: ByteSize = ByteSize::mebibytes(4_095);
 /// The kernel wakes a writer when a third of its buffer is free: with more than this, a slow client would seem to stand still for
 /// longer than `output_timeout`.
 const MOST_SENT: ByteSize = ByteSize::mebibytes(16);

@@ -292,6 +292,8 @@ fn print_user(out: &mut Printer, user: &User) {
         certificates,
         prefix,
         operator,
+        max_value,
+        max_uploads,
     } = user;
     out.table(format_args!("[database.users.{}]", quoted(&name.value)));
     out.key("enabled", *enabled == Enabled::On);
@@ -307,6 +309,8 @@ fn print_user(out: &mut Printer, user: &User) {
         prefix.as_ref().map(|prefix| quoted(&prefix.value)),
     );
     out.key("operator", *operator == Operator::Yes);
+    out.optional("max_value", max_value.map(quoted));
+    out.optional("max_uploads", max_uploads.map(quoted));
 }
 
 /// A basic string. The file's strings have no control characters.

@@ -3,12 +3,14 @@
 use super::certificate_name::{Trust, exact};
 use super::database::Acl;
 use super::document::{Section, Table, Value, each};
+use super::limits::{LEAST, MAX_VALUE, MOST};
 use super::name::{Name, UserName, user_name};
 use super::position::Placed;
 use super::reference::{PasswordSource, passwords};
 use super::role::{RoleNames, role_list};
 use super::rule_text::Rules;
 use super::tls::ClientCertificates;
+use super::units::{ByteSize, size};
 use crate::acl::aclfile::NoPassRule;
 use crate::acl::{DenyRule, Enabled, NoPass, Operator, Proofs, RoleRules, RuleList};
 use crate::admission::certificate::CertificateMapping;
@@ -26,6 +28,8 @@ pub(crate) const USER: Section = Section {
         "rules",
         "prefix",
         "operator",
+        "max_value",
+        "max_uploads",
     ],
 };
 
@@ -61,6 +65,10 @@ pub struct User {
     pub prefix: Option<Placed<String>>,
     /// Whether commands that administer the server may be forwarded for him, if his rules allow them too.
     pub operator: Operator,
+    /// Largest argument of his requests, where that is less than the database's.
+    pub max_value: Option<ByteSize>,
+    /// Bytes of his large values that may be on their way to the backend, where that is less than the database's.
+    pub max_uploads: Option<ByteSize>,
 }
 
 /// What of its database a user depends on.
@@ -98,6 +106,9 @@ impl User {
         let operator = table.or("operator", Operator::No, |value| {
             value.switch(Operator::Yes, Operator::No)
         });
+        let bytes = |key, most| table.option(key, |value| size(value, LEAST..=most));
+        let max_value = bytes("max_value", MAX_VALUE);
+        let max_uploads = bytes("max_uploads", MOST);
         let (roles, prefix) = (roles?, prefix?);
         let known = around.roles.refuse_unknown(&table, &roles);
         let prefixed = prefix_agrees(&table, around.roles, &roles, prefix.as_ref());
@@ -115,6 +126,8 @@ impl User {
             certificates: proofs.certificates,
             prefix,
             operator: operator?,
+            max_value: max_value?,
+            max_uploads: max_uploads?,
         })
     }
 }

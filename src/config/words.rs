@@ -177,6 +177,14 @@ impl User {
         if !self.deny.is_empty() {
             parts.push(format!("never {}", joined(self.deny.texts())));
         }
+        if let Some(most) = self.max_value {
+            parts.push(format!("sends values up to {most}"));
+        }
+        if let Some(most) = self.max_uploads {
+            parts.push(format!(
+                "has {most} of large values under way at once, at most"
+            ));
+        }
         if self.operator == Operator::Yes {
             parts.push(
                 "is an operator: may administer the backend as far as the rules go".to_owned(),

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::memory::Memory;
+use super::upload::Uploads;
 use super::vital::intact;
 use crate::admission::slots::SlotRefusal;
 use crate::admission::{Decision, Refusal, SlotId, Slots};
@@ -26,7 +27,7 @@ pub struct Door {
 struct Entrance {
     name: String,
     books: Mutex<Books>,
-    uploads: Arc<AtomicU64>,
+    uploads: Arc<Uploads>,
     backend: Arc<BackendStatus>,
 }
 
@@ -123,7 +124,7 @@ impl Door {
                 slots: Slots::new(database.slots),
                 evictions: HashMap::new(),
             }),
-            uploads: Arc::new(AtomicU64::new(0)),
+            uploads: Arc::default(),
             backend: Arc::new(BackendStatus::new(metrics.backend.of(&database.name))),
         };
         Self {
@@ -233,7 +234,7 @@ impl Door {
     }
 
     /// The bytes of large values that are on their way to a database's backend.
-    pub(super) fn uploads(&self, index: usize) -> &Arc<AtomicU64> {
+    pub(super) fn uploads(&self, index: usize) -> &Arc<Uploads> {
         &self.databases[index].uploads
     }
 

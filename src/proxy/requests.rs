@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::connection::{Connection, End, Phase, Step};
 use super::place::{Pending, Place, Sent, Site};
-use super::upload::Upload;
+use super::upload::{Exceeded, Most, Upload};
+use crate::acl::Principal;
 use crate::command::CommandId;
 use crate::resp::{Limits, Scan};
 use crate::session::{Action, Around, Denied, Handled, LoginOutcome};
@@ -246,12 +247,18 @@ impl Connection {
     /// Charges what the request at the front of the input has announced so far.
     fn begin_upload(&self, now: Instant) -> Result<Upload, &'static str> {
         let uploads = self.worker.door.uploads(self.database_index);
+        // Nobody has a request permitted before he is somebody.
+        let user = self.session.principal().map(Principal::user);
+        let most = Most {
+            all: self.database.limits.max_uploads,
+            user: user.map_or(0, |user| user.quota().max_uploads),
+        };
+        let name = user.map_or("", |user| user.name());
         let announced = self
             .scanner
             .progress()
             .map_or(0, |progress| progress.announced_bytes);
-        Upload::begin(uploads, self.database.limits.max_uploads, announced, now)
-            .map_err(|_| "ERR too many bytes of large values are on their way to the backend")
+        Upload::begin(uploads, name, most, announced, now).map_err(Exceeded::client_text)
     }
 
     /// Counts what was done about a request, and does what the session can't do itself.

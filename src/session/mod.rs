@@ -111,10 +111,13 @@ impl Session {
         self.database
     }
 
-    /// The bounds on requests: narrow before login.
+    /// The bounds on requests: narrow before login, the user's own after it.
     pub fn limits(&self, after_login: Limits) -> Limits {
-        match self.principal {
-            Some(_) => after_login,
+        match &self.principal {
+            Some(principal) => Limits {
+                max_bulk: after_login.max_bulk.min(principal.user().quota().max_value),
+                ..after_login
+            },
             None => Limits::BEFORE_LOGIN,
         }
     }

@@ -221,6 +221,60 @@ fn a_large_value_that_stalls_gives_its_share_back_and_one_that_goes_on_does_not(
 }
 
 #[test]
+fn one_user_s_large_values_leave_room_for_those_of_others() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.limits = "max_uploads = \"100MiB\"".to_owned();
+    config.users = config.users.replace(
+        "[database.users.app]",
+        "[database.users.app]\nmax_uploads = \"10MiB\"",
+    );
+    let redwall = config.start();
+    let allowed = "redwall_commands_total{command=\"set\",verdict=\"allowed\"}";
+    let login = |user| Client::login(redwall.address, user, user);
+    let mut first = login("app");
+    first.send_raw(&set_head("app:a", 6 << 20));
+    wait_until("the first upload is on its way", || {
+        redwall.metric(allowed) == 1.0
+    });
+    let mut second = login("app");
+    second.send_raw(&set_head("app:b", 6 << 20));
+    assert_eq!(
+        second.text(),
+        "-ERR too many bytes of this user's large values are on their way to the backend\r\n"
+    );
+    let mut root = login("root");
+    let value = "v".repeat(6 << 20);
+    assert_eq!(root.ask(&["SET", "app:c", &value]), "+OK\r\n");
+    first.send_raw(value.as_bytes());
+    first.send_raw(b"\r\n");
+    assert_eq!(first.text(), "+OK\r\n");
+    assert_eq!(first.ask(&["SET", "app:d", &value]), "+OK\r\n");
+}
+
+#[test]
+fn a_user_s_values_are_as_large_as_that_user_may_send_them() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.users = config.users.replace(
+        "[database.users.app]",
+        "[database.users.app]\nmax_value = \"64KiB\"",
+    );
+    let redwall = config.start();
+    let (fits, too_large) = ("v".repeat(64 << 10), "v".repeat((64 << 10) + 1));
+    let mut app = Client::login(redwall.address, "app", "app");
+    assert_eq!(app.ask(&["SET", "app:a", &fits]), "+OK\r\n");
+    let mut root = Client::login(redwall.address, "root", "root");
+    assert_eq!(root.ask(&["SET", "app:b", &too_large]), "+OK\r\n");
+    app.send(&["SET", "app:c", &too_large]);
+    assert_eq!(
+        app.until_closed(),
+        "-ERR Protocol error: invalid bulk length\r\n"
+    );
+    assert_eq!(root.ask(&["EXISTS", "app:c"]), ":0\r\n");
+}
+
+#[test]
 fn a_large_value_that_the_budget_refuses_is_refused_once_however_it_arrives() {
     let backend = Backend::start();
     let mut config = Config::new(&backend.url());
