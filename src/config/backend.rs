@@ -22,6 +22,7 @@ pub(crate) const BACKEND: Section = Section {
         "connect_timeout",
         "max_connects_per_second",
         "request_timeout",
+        "lost_replies",
     ],
 };
 
@@ -35,6 +36,18 @@ pub struct BackendTls {
     /// The name or address that its certificate must hold.
     pub server_name: String,
 }
+
+/// What becomes of a client when a backend connection breaks that owed it replies, and held nothing else of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostReplies {
+    /// It is closed, as it would be by a server: its library knows that nobody can say what was done.
+    Close,
+    /// It hears an error in place of each, and goes on.
+    Error,
+}
+
+pub(crate) const LOST_REPLIES: [(&str, LostReplies); 2] =
+    [("close", LostReplies::Close), ("error", LostReplies::Error)];
 
 /// `[database.backend]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +66,8 @@ pub struct Backend {
     pub max_connects_per_second: u32,
     /// How long a request that doesn't block may wait for its reply.
     pub request_timeout: Duration,
+    /// What becomes of a client whose replies are lost with a connection.
+    pub lost_replies: LostReplies,
 }
 
 impl Backend {
@@ -80,6 +95,9 @@ impl Backend {
         let request_timeout = table.or("request_timeout", Self::REQUEST_TIMEOUT, |value| {
             duration(value, timeout.clone())
         });
+        let lost_replies = table.or("lost_replies", LostReplies::Close, |value| {
+            value.word(&LOST_REPLIES)
+        });
         let tls_keys = TlsKeys::parse(&table);
         let url = url?;
         let tls = tls_keys?.agree(&table, &url.value);
@@ -102,6 +120,7 @@ impl Backend {
             connect_timeout: connect_timeout?,
             max_connects_per_second: max_connects_per_second?,
             request_timeout: request_timeout?,
+            lost_replies: lost_replies?,
         })
     }
 }

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use admission::Admission;
-pub use backend::{Backend, BackendTls};
+pub use backend::{Backend, BackendTls, LostReplies};
 pub use backend_url::BackendAddress;
 pub use cidr_list::cidr_list;
 pub use database::{Acl, Database, Lanes};

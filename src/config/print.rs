@@ -4,6 +4,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::backend::LOST_REPLIES;
 use super::certificate_name::FIELDS;
 use super::database::LANES;
 use super::server::{FORMATS, LEVELS};
@@ -263,6 +264,7 @@ fn print_backend(out: &mut Printer, backend: &Backend) {
         connect_timeout,
         max_connects_per_second,
         request_timeout,
+        lost_replies,
     } = backend;
     out.table("[database.backend]");
     out.key("url", quoted(backend.url()));
@@ -277,6 +279,7 @@ fn print_backend(out: &mut Printer, backend: &Backend) {
     out.key("connect_timeout", quoted(duration_text(*connect_timeout)));
     out.key("max_connects_per_second", max_connects_per_second);
     out.key("request_timeout", quoted(duration_text(*request_timeout)));
+    out.key("lost_replies", word(&LOST_REPLIES, *lost_replies));
 }
 
 fn print_user(out: &mut Printer, user: &User) {

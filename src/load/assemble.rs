@@ -122,6 +122,7 @@ impl Files {
             policy: Arc::new(policy),
             backend: Arc::new(backend),
             lanes: database.lanes,
+            lost_replies: database.backend.lost_replies,
             limits: limits(database),
             expiries,
         }))

@@ -85,6 +85,13 @@ pub struct Awaited {
     pub row: Option<CommandId>,
 }
 
+impl Awaited {
+    /// Whether an error may stand for it: it is one frame for the client, and changes nothing.
+    fn is_plain(&self) -> bool {
+        self.frames == 1 && self.audience == Audience::Client && self.effect == ReplyEffect::Nothing
+    }
+}
+
 /// A reply that has fully arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -339,6 +346,25 @@ impl Turns {
         }
     }
 
+    /// No reply comes any more: `answer` stands for each. False, and nothing is changed, if one can't be answered so, or one may still be
+    /// carried out of which the client was told long ago.
+    pub fn answer_lost(&mut self, out: &mut Vec<u8>, answer: impl Fn(&mut Vec<u8>)) -> bool {
+        let all_plain = self.queue.iter().all(|turn| match turn {
+            Turn::Awaited(awaited) => awaited.is_plain(),
+            Turn::Answered(_) => true,
+        });
+        if !all_plain || self.is_inside_frame() || self.is_late() {
+            return false;
+        }
+        while let Some(Turn::Awaited(_)) = self.queue.front() {
+            self.queue.pop_front();
+            answer(out);
+            self.write_answers(out);
+        }
+        (self.awaited, self.blocking) = (0, 0);
+        true
+    }
+
     /// Since when nothing has come although replies are late; `None` if none is.
     pub fn late_since(&self) -> Option<Instant> {
         self.head_since.filter(|_| self.is_late())
@@ -359,10 +385,7 @@ impl Turns {
         while let Some(first) = self.first()
             && self.due(first, allowed).is_some_and(|due| now >= due)
         {
-            let is_plain = first.frames == 1
-                && first.audience == Audience::Client
-                && first.effect == ReplyEffect::Nothing;
-            if !is_plain || self.is_inside_frame() {
+            if !first.is_plain() || self.is_inside_frame() {
                 return None;
             }
             let since = first.since;

@@ -7,7 +7,11 @@ use std::time::Instant;
 use super::connection::{Connection, End, Phase};
 use crate::lane::{Large, Piece, Taken};
 use crate::session::{LARGE, Route};
+use crate::snapshot::LostReplies;
 use crate::telemetry::CloseReason;
+
+/// What stands for a reply that is lost with its lane.
+const LOST: &str = "ERR backend connection was lost";
 
 impl Connection {
     /// Takes what a shared lane has got for the client.
@@ -171,12 +175,29 @@ impl Connection {
         held_up
     }
 
-    /// The lane is gone on which the client had replies coming: it is closed, as it would be by a server. An error in place of a reply
-    /// would make libraries believe that they had one.
-    pub(super) fn lose_replies(&mut self) {
-        self.ended = Some(CloseReason::Backend);
+    /// The lane is gone on which the client had replies coming: it is closed, as it would be by a server, unless an error is wanted.
+    pub(super) fn lose_replies(&mut self, loss: Loss) {
+        if loss == Loss::OfAll || !self.answer_lost() {
+            self.ended = Some(CloseReason::Backend);
+        }
         self.way.waker.wake_by_ref();
     }
+
+    /// Has an error stand for each reply that is lost with a lane, where that is wanted and the client can go on.
+    pub(super) fn answer_lost(&mut self) -> bool {
+        let wanted = self.database.lost_replies == LostReplies::Error;
+        let between = matches!(self.phase, Phase::Requests | Phase::ReadingAway);
+        wanted && between && self.session.answer_lost(LOST, &mut self.out)
+    }
+}
+
+/// What is lost with a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The replies that it owed.
+    OfReplies,
+    /// The backend as its clients knew it, or the certainty whose its replies were.
+    OfAll,
 }
 
 /// Why a lane isn't read for now.

@@ -124,12 +124,13 @@ impl Connection {
         self.send_now(piece, now).map_err(Undelivered::End)
     }
 
-    /// The lane is gone. A client that misses a reply, or whose state was there, is closed, as it would be by a server:
-    /// an error in place of a reply would make libraries believe that they had one.
+    /// The lane is gone. A client that misses a reply, or whose state was there, is closed, as it would be by a server, unless an error is
+    /// wanted: that makes libraries believe that they had a reply.
     fn on_lane_lost(&mut self, reason: &str) -> Result<bool, End> {
         self.way.lane.close();
         self.way.place = Place::Nowhere;
-        if self.session.is_idle() && !matches!(self.phase, Phase::Streaming(_)) {
+        let idle = self.session.is_idle() && !matches!(self.phase, Phase::Streaming(_));
+        if idle || self.answer_lost() {
             return Ok(true);
         }
         tracing::warn!(database = %self.database.name, reason, "backend connection was lost while in use");

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, go_on_later};
-use super::delivery::HeldUp;
+use super::delivery::{HeldUp, Loss};
 use super::expected::Expected;
 use super::worker::Worker;
 use crate::backend::{ConnectFault, Login, Purpose, connect};
@@ -430,7 +430,8 @@ fn fail(lane: &SharedLane, worker: &Worker, fault: &ConnectFault) {
     lane.wake_waiting();
 }
 
-/// The lane is gone. Who misses a reply is closed, as it would be by a server; after a poisoning everybody who was on it.
+/// The lane is gone. Who misses a reply is closed, as it would be by a server, or told so; after a poisoning everybody is closed who was
+/// on it.
 fn end(lane: &SharedLane, worker: &Rc<Worker>, ended: &Ended) {
     let State::Open(open) = lane.state.replace(State::Ended) else {
         return;
@@ -465,9 +466,13 @@ fn end(lane: &SharedLane, worker: &Rc<Worker>, ended: &Ended) {
             ));
         }
     }
+    let loss = match ended {
+        Ended::Lost(_) => Loss::OfReplies,
+        Ended::Done | Ended::Dead | Ended::Replaced | Ended::Poisoned(_) => Loss::OfAll,
+    };
     for member in open.owners() {
         if let Some(connection) = member.connection() {
-            connection.borrow_mut().lose_replies();
+            connection.borrow_mut().lose_replies(loss);
         }
     }
     lane.wake_waiting();

@@ -178,6 +178,12 @@ impl Session {
             .answer_overdue(allowed, now, out, |out| encode::error(out, text))
     }
 
+    /// The backend connection is gone with the replies that it owed: each request is answered with `text`. False, and nothing is changed,
+    /// if the session can't go on so.
+    pub fn answer_lost(&mut self, text: &str, out: &mut Vec<u8>) -> bool {
+        !self.needs_its_lane() && self.turns.answer_lost(out, |out| encode::error(out, text))
+    }
+
     /// Since when nothing has come from the backend although replies are late; `None` if none is.
     pub fn late_since(&self) -> Option<Instant> {
         self.turns.late_since()

@@ -16,7 +16,7 @@ use crate::acl::Policy;
 use crate::admission::Admission;
 use crate::admission::certificate::CertificateMapping;
 use crate::admission::slots::SlotLimits;
-pub use crate::config::{BackendAddress, Lanes};
+pub use crate::config::{BackendAddress, Lanes, LostReplies};
 use crate::config::{Secret, TlsVersion};
 pub use same_server::CaDigest;
 
@@ -63,6 +63,8 @@ pub struct Database {
     pub backend: Arc<BackendTarget>,
     /// Over which connections the commands of clients travel there; a reload's new value is for clients that come afterwards.
     pub lanes: Lanes,
+    /// What becomes of a client whose replies are lost with a backend connection.
+    pub lost_replies: LostReplies,
     /// Bounds on what one client may use, and deadlines.
     pub limits: ClientLimits,
     /// When its certificates and revocation lists end, in Unix seconds: the earliest of each kind, by the kind's name.

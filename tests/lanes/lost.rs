@@ -91,3 +91,56 @@ fn a_lost_shared_connection_closes_those_who_wait_for_its_replies_and_nobody_els
         }
     });
 }
+
+const LOST: &str = "-ERR backend connection was lost\r\n";
+
+#[test]
+fn where_it_is_wanted_an_error_stands_for_each_reply_that_is_lost_and_the_client_goes_on() {
+    everywhere(|server| {
+        let backend = Backend::start_as(server, &[]);
+        let mut config = shared(&backend.url());
+        config.backend_more = "lost_replies = \"error\"\n".to_owned();
+        let redwall = config.start();
+        let mut waiting = app(&redwall);
+        let mut blocked = app(&redwall);
+        let mut watching = app(&redwall);
+        assert_eq!(waiting.ask(&["SET", "app:k", "1"]), "+OK\r\n");
+        assert_eq!(watching.ask(&["WATCH", "app:k"]), "+OK\r\n");
+        blocked.send(&["BLPOP", "app:list", "0"]);
+        let blocked_lane = own_lane_at(&backend, "blpop");
+        assert_eq!(
+            backend.admin(&["CLIENT", "PAUSE", "60000", "WRITE"]),
+            "+OK\r\n"
+        );
+        for words in [["INCR", "app:k"], ["PING", "x"], ["INCR", "app:k"]] {
+            waiting.send(&words);
+        }
+        watching.send(&["INCR", "app:k"]);
+        wait_until("the writes are held by the backend", || {
+            let held = |lane: &&Seen| lane.field("flags").contains('b');
+            let lanes = [shared_lanes(&backend), own_lanes(&backend)].concat();
+            lanes
+                .iter()
+                .filter(|lane| lane.id() != blocked_lane.id())
+                .filter(held)
+                .count()
+                == 2
+        });
+        for lane in [shared_lanes(&backend), own_lanes(&backend)].concat() {
+            kill_lane(&backend, &lane);
+        }
+        assert_eq!(waiting.text(), LOST);
+        assert_eq!(waiting.text(), "$1\r\nx\r\n");
+        assert_eq!(waiting.text(), LOST);
+        assert_eq!(blocked.text(), LOST);
+        assert_eq!(watching.until_closed(), "");
+        assert_eq!(backend.admin(&["CLIENT", "UNPAUSE"]), "+OK\r\n");
+        // What was lost was not sent again, and what comes next is answered.
+        assert_eq!(waiting.ask(&["INCR", "app:k"]), ":2\r\n");
+        assert_eq!(blocked.ask(&["RPUSH", "app:list", "a"]), ":1\r\n");
+        assert_eq!(
+            blocked.ask(&["BLPOP", "app:list", "0"]),
+            "*2\r\n$8\r\napp:list\r\n$1\r\na\r\n"
+        );
+    });
+}

@@ -30,6 +30,20 @@ fn the_lanes_are_those_that_were_asked_for() {
 }
 
 #[test]
+fn what_becomes_of_lost_replies_is_what_was_asked_for() {
+    let lost = |text: &str| parse(text).unwrap().databases[0].backend.lost_replies;
+    for (line, expected) in [
+        ("", LostReplies::Close),
+        ("lost_replies = \"close\"", LostReplies::Close),
+        ("lost_replies = \"error\"", LostReplies::Error),
+    ] {
+        let text = minimal_but("[database.backend]", &format!("[database.backend]\n{line}"));
+        assert_eq!(lost(&text), expected, "{line}");
+        assert_eq!(lost(&parse(&text).unwrap().to_toml()), expected, "{line}");
+    }
+}
+
+#[test]
 fn what_is_printed_hides_hashes() {
     let config = parse(REFERENCE).unwrap();
     for shown in [config.to_toml(), config.in_words()] {

@@ -264,3 +264,39 @@ fn the_deadline_runs_from_the_moment_at_which_a_request_became_the_oldest() {
     turns.frame_ended(Whole::IfAnnounced, unblocked, &mut out);
     assert_eq!(turns.deadline(allowed), Some(unblocked + allowed));
 }
+
+#[test]
+fn an_error_stands_for_each_reply_that_is_lost_or_for_none() {
+    let (mut turns, mut out, now) = (Turns::default(), Vec::new(), Instant::now());
+    let lost = |turns: &mut Turns, out: &mut Vec<u8>| turns.answer_lost(out, |out| out.push(b'!'));
+    turns.expect(awaited(1, Audience::Client));
+    answer(&mut turns, &mut out, "a");
+    turns.expect(Awaited {
+        patience: Patience::Unbounded,
+        ..awaited(1, Audience::Client)
+    });
+    answer(&mut turns, &mut out, "b");
+    assert!(lost(&mut turns, &mut out));
+    assert_eq!(
+        (out.as_slice(), turns.is_empty()),
+        (b"!a!b".as_slice(), true)
+    );
+    assert!(!turns.is_blocked() && turns.held() == 0 && lost(&mut turns, &mut out));
+    let exec = Awaited {
+        effect: ReplyEffect::Exec(None),
+        ..awaited(1, Audience::Client)
+    };
+    turns.expect(awaited(1, Audience::Client));
+    turns.expect(exec);
+    assert!(!lost(&mut turns, &mut out));
+    assert_eq!((turns.awaited(), out.as_slice()), (2, b"!a!b".as_slice()));
+    let mut begun = Turns::default();
+    begun.expect(awaited(1, Audience::Client));
+    begun.passes();
+    assert!(!lost(&mut begun, &mut out));
+    let mut late = Turns::default();
+    late.expect(awaited(1, Audience::Client));
+    let later = now + Duration::from_secs(100);
+    late.answer_overdue(Duration::ZERO, later, &mut out, |_| {});
+    assert!(!lost(&mut late, &mut out));
+}
