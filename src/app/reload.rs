@@ -116,7 +116,7 @@ impl Reloads {
         } = loaded;
         super::tell(&notes);
         self.level.set(&config.log);
-        self.door.take_limits(&snapshot);
+        self.door.follow(&snapshot);
         let generation = snapshot.generation;
         let old = self.published.publish(snapshot);
         let current = self.published.current();

@@ -21,7 +21,7 @@ use crate::telemetry::BackendConnection;
 const MAX_LOGIN_REPLY: usize = 64 * 1024;
 
 /// What a backend says of itself at login.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// `redis` or `valkey`.
     pub server: String,
@@ -362,7 +362,7 @@ mod tests {
     /// Connects to a backend that says `answer` to each login and closes; returns the fault, and how often it was tried.
     async fn tried_with(purpose: Purpose, answer: &'static [u8]) -> (ConnectFault, usize) {
         let (listener, target) = testing::backend().await;
-        let (status, _metrics) = testing::status();
+        let (status, _metrics) = testing::status(&target);
         let login = Login {
             protocol: Protocol::Resp2,
             number: 0,

@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct BackendStatus {
     up: AtomicBool,
-    facts: RwLock<Option<Arc<Facts>>>,
+    known: RwLock<Known>,
     /// Counts the processes, and the roles, that have been behind the address.
     incarnation: AtomicU64,
     /// The smallest database number that was found not to be there.
@@ -31,12 +31,25 @@ pub struct BackendStatus {
     pub(super) connections: BackendConnections,
 }
 
+/// What a server said of itself, and which one that is.
+#[derive(Debug)]
+struct Known {
+    target: Arc<BackendTarget>,
+    facts: Option<Arc<Facts>>,
+}
+
+/// No backend's incarnation: theirs are counted from 1.
+const NO_INCARNATION: u64 = 0;
+
 impl BackendStatus {
-    /// A backend of which nothing is known yet; its connections are counted in `connections`.
-    pub fn new(connections: BackendConnections) -> Self {
+    /// A backend of which nothing is known yet but where it is; its connections are counted in `connections`.
+    pub fn new(target: &Arc<BackendTarget>, connections: BackendConnections) -> Self {
         Self {
             up: AtomicBool::new(false),
-            facts: RwLock::new(None),
+            known: RwLock::new(Known {
+                target: Arc::clone(target),
+                facts: None,
+            }),
             incarnation: AtomicU64::new(1),
             numbers: AtomicU32::new(u32::MAX),
             gate: Gate::default(),
@@ -51,10 +64,21 @@ impl BackendStatus {
 
     /// What the backend said of itself at its last login; `None` if it never was reached.
     pub fn facts(&self) -> Option<Arc<Facts>> {
-        self.facts
+        self.known
             .read()
             .unwrap_or_else(PoisonError::into_inner)
+            .facts
             .clone()
+    }
+
+    /// The backend is there from now on. Of another server nothing is known yet.
+    pub fn leads_to(&self, target: &Arc<BackendTarget>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !known.target.is_same_server(target) {
+            known.facts = None;
+            self.numbers.store(u32::MAX, Ordering::Relaxed);
+        }
+        known.target = Arc::clone(target);
     }
 
     /// Which of the processes and roles that have been behind the address was there last: one atomic load.
@@ -72,24 +96,26 @@ impl BackendStatus {
         self.numbers.fetch_min(number, Ordering::Relaxed);
     }
 
-    /// Remembers what a backend said of itself; returns which incarnation that makes it.
-    pub fn learned(&self, facts: &Facts) -> u64 {
-        let mut known = self.facts.write().unwrap_or_else(PoisonError::into_inner);
+    /// Remembers what the server at `target` said of itself; returns which incarnation of the backend that makes it. A connection that was
+    /// begun before a reload may end at a server that is the backend no longer: that is none, and says nothing of the one that is.
+    pub fn learned(&self, target: &BackendTarget, facts: &Facts) -> u64 {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !known.target.is_same_server(target) {
+            return NO_INCARNATION;
+        }
         let mut facts = facts.clone();
         if facts.run_id.is_empty()
-            && let Some(known) = known.as_deref()
+            && let Some(before) = known.facts.as_deref()
         {
-            facts.run_id.clone_from(&known.run_id);
+            facts.run_id.clone_from(&before.run_id);
         }
-        if known.as_deref() != Some(&facts) {
-            if known
-                .as_deref()
-                .is_some_and(|known| is_another(known, &facts))
-            {
+        if known.facts.as_deref() != Some(&facts) {
+            let before = known.facts.as_deref();
+            if before.is_some_and(|before| is_another(before, &facts)) {
                 self.incarnation.fetch_add(1, Ordering::AcqRel);
                 self.numbers.store(u32::MAX, Ordering::Relaxed);
             }
-            *known = Some(Arc::new(facts));
+            known.facts = Some(Arc::new(facts));
         }
         self.incarnation()
     }
@@ -120,13 +146,13 @@ pub async fn watch(
     loop {
         let fault = match connect::connect(&target, &status, Purpose::Probe, login).await {
             Ok(connected) => {
-                status.learned(&connected.facts);
+                status.learned(&target, &connected.facts);
                 status.up.store(true, Ordering::Relaxed);
                 if last != Some(true) {
                     on_change(Ok(&connected.facts));
                 }
                 last = Some(true);
-                probe_until_it_fails(connected, &status, target.connect_timeout).await
+                probe_until_it_fails(connected, &status, &target).await
             }
             Err(fault) => fault,
         };
@@ -143,7 +169,7 @@ pub async fn watch(
 async fn probe_until_it_fails(
     mut connected: Connected,
     status: &BackendStatus,
-    allowed: Duration,
+    target: &BackendTarget,
 ) -> ConnectFault {
     // Nobody misses an answer.
     connected.stream.reset_on_close();
@@ -151,14 +177,14 @@ async fn probe_until_it_fails(
     loop {
         sleep(INTERVAL).await;
         let role = connect::role(&mut connected.stream);
-        match timeout(allowed, role).await {
+        match timeout(target.connect_timeout, role).await {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(role))) => {
                 facts.role = role;
-                status.learned(&facts);
+                status.learned(target, &facts);
             }
             Ok(Err(fault)) => return fault,
-            Err(_) => return ConnectFault::Timeout(allowed),
+            Err(_) => return ConnectFault::Timeout(target.connect_timeout),
         }
     }
 }
@@ -172,10 +198,36 @@ mod tests {
     use super::*;
     use crate::backend::testing::{self, Ended};
 
+    #[test]
+    fn what_a_server_says_that_is_the_backend_no_longer_is_not_heard() {
+        let (old, new) = (
+            testing::target("127.0.0.1", 1),
+            testing::target("127.0.0.1", 2),
+        );
+        let (status, _metrics) = testing::status(&old);
+        let facts = |run_id: &str| Facts {
+            run_id: run_id.to_owned(),
+            ..Facts::default()
+        };
+        let begun = status.learned(&old, &facts("a"));
+        status.leads_to(&new);
+        assert_eq!(status.facts(), None);
+        assert_eq!(status.learned(&new, &facts("b")), begun);
+        // A connection to the old one that took its time.
+        assert_ne!(status.learned(&old, &facts("a")), begun);
+        assert_eq!(status.incarnation(), begun, "nobody has to go");
+        assert_eq!(
+            status.facts().map(|facts| facts.run_id.clone()),
+            Some("b".to_owned())
+        );
+        assert_ne!(status.learned(&new, &facts("c")), begun);
+        assert_ne!(status.incarnation(), begun);
+    }
+
     #[tokio::test]
     async fn a_probe_that_is_aborted_leaves_no_connection_and_no_count_behind() {
         let (listener, target) = testing::backend().await;
-        let (status, metrics) = testing::status();
+        let (status, metrics) = testing::status(&target);
         let told = Arc::new(Mutex::new(Vec::new()));
         let on_change = {
             let told = Arc::clone(&told);

@@ -27,24 +27,29 @@ pub(crate) enum Ended {
 pub(crate) async fn backend() -> (TcpListener, Arc<BackendTarget>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let target = BackendTarget {
+    let target = target(&address.ip().to_string(), address.port());
+    (listener, target)
+}
+
+/// A server in the clear, without a login.
+pub(crate) fn target(host: &str, port: u16) -> Arc<BackendTarget> {
+    Arc::new(BackendTarget {
         address: BackendAddress::Tcp {
-            host: address.ip().to_string(),
-            port: address.port(),
+            host: host.to_owned(),
+            port,
         },
         tls: None,
         user: None,
         password: None,
         connect_timeout: PATIENCE,
         max_connects_per_second: 2_000,
-    };
-    (listener, Arc::new(target))
+    })
 }
 
-/// A status, with the metrics in which its connections count.
-pub(crate) fn status() -> (Arc<BackendStatus>, Metrics) {
+/// A status of `target`, with the metrics in which its connections count.
+pub(crate) fn status(target: &Arc<BackendTarget>) -> (Arc<BackendStatus>, Metrics) {
     let metrics = Metrics::new(&["main".to_owned()]).unwrap();
-    let status = BackendStatus::new(metrics.backend.of("main"));
+    let status = BackendStatus::new(target, metrics.backend.of("main"));
     (Arc::new(status), metrics)
 }
 

@@ -231,7 +231,7 @@ impl Lane {
                 State::Connecting(connecting) => match connecting.as_mut().poll(context) {
                     Poll::Pending => return (Readiness::Pending, None),
                     Poll::Ready(Ok(connected)) => {
-                        self.status.learned(&connected.facts);
+                        self.status.learned(&self.target, &connected.facts);
                         self.state = State::Open(Box::new(Open::new(connected)));
                     }
                     Poll::Ready(Err(fault)) => {

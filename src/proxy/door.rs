@@ -125,7 +125,10 @@ impl Door {
                 evictions: HashMap::new(),
             }),
             uploads: Arc::default(),
-            backend: Arc::new(BackendStatus::new(metrics.backend.of(&database.name))),
+            backend: Arc::new(BackendStatus::new(
+                &database.backend,
+                metrics.backend.of(&database.name),
+            )),
         };
         Self {
             databases: snapshot.databases.iter().map(entrance).collect(),
@@ -134,10 +137,11 @@ impl Door {
         }
     }
 
-    /// Takes the limits of a new snapshot, whose databases stand in the same order.
-    pub fn take_limits(&self, snapshot: &Snapshot) {
+    /// Takes limits and backends of a new snapshot, whose databases stand in the same order.
+    pub fn follow(&self, snapshot: &Snapshot) {
         for (entrance, database) in self.databases.iter().zip(&snapshot.databases) {
             entrance.books().slots.set_limits(database.slots);
+            entrance.backend.leads_to(&database.backend);
         }
     }
 

@@ -406,7 +406,8 @@ async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
     };
     match connect(&lane.target, &status, Purpose::Shared, login).await {
         Ok(connected) => {
-            lane.incarnation.set(status.learned(&connected.facts));
+            lane.incarnation
+                .set(status.learned(&lane.target, &connected.facts));
             let kept = match lane.key.class {
                 Class::Small => Kept::Bytes,
                 Class::Bulk => Kept::Nothing,
@@ -487,7 +488,7 @@ mod tests {
     async fn nobody_asks_for_anything_on_a_lane_that_is_being_given_up_for_want_of_use() {
         let idle = Duration::from_secs(60);
         let (listener, target) = testing::backend().await;
-        let (status, _metrics) = testing::status();
+        let (status, _metrics) = testing::status(&target);
         let login = Login {
             protocol: Protocol::Resp2,
             number: 0,

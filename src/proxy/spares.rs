@@ -172,7 +172,7 @@ async fn make(worker: Rc<Worker>, kind: Kind, database: Arc<Database>) {
     }
     match connected {
         Ok(connected) => {
-            let incarnation = status.learned(&connected.facts);
+            let incarnation = status.learned(&database.backend, &connected.facts);
             let spare = Spare::new(connected);
             worker
                 .spares

@@ -6,7 +6,7 @@ use crate::backend::testing::{self, Ended};
 const REQUEST: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 fn lane(target: &Arc<BackendTarget>) -> Lane {
-    let (status, _) = testing::status();
+    let (status, _) = testing::status(target);
     Lane::new(
         Arc::clone(target),
         status,
