@@ -51,7 +51,7 @@ pub struct Connected {
 pub enum Purpose {
     /// A client: it waits for its turn, so that no more are opened in a second than the backend takes.
     Client,
-    /// One client after another, which come from shared connections and must meet the same backend: it says who it is.
+    /// Clients that have used another connection and must meet the same backend: it says who it is.
     Spare,
     /// Many clients at once: the same, and the backend is asked not to close it for what they all have coming together.
     Shared,

@@ -232,6 +232,8 @@ impl Lane {
                     Poll::Pending => return (Readiness::Pending, None),
                     Poll::Ready(Ok(connected)) => {
                         self.status.learned(&self.target, &connected.facts);
+                        // Its client has begun with this server: the next connection must say whether it is still the same.
+                        self.purpose = Purpose::Spare;
                         self.state = State::Open(Box::new(Open::new(connected)));
                     }
                     Poll::Ready(Err(fault)) => {

@@ -22,7 +22,7 @@ use crate::backend::Facts;
 use crate::client::Client;
 use crate::resp::RequestScanner;
 use crate::session::Session;
-use crate::snapshot::{Database, Lanes};
+use crate::snapshot::Database;
 use crate::telemetry::CloseReason;
 
 /// Requests of one client that are dealt with before other connections of the worker have their turn.
@@ -263,9 +263,6 @@ impl Connection {
 
     /// What has become of the lane, and of the backend, that it uses.
     fn obey_backend(&mut self) -> Result<(), End> {
-        if self.way.lanes == Lanes::Own {
-            return Ok(());
-        }
         if let Place::Shared(lane) = &self.way.place
             && lane.is_poisoned()
         {

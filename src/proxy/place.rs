@@ -191,9 +191,12 @@ impl Way {
                 lane.append(&forward, &self.member, site.now);
                 self.meet(site);
             }
-            Found::Own if self.lanes == Lanes::Own => self.lane.append(&forward),
             // It may have been connected just now, to another than the client began with.
             Found::Own if self.is_replaced(site) => return Sent::Replaced,
+            Found::Own if self.lanes == Lanes::Own => {
+                self.lane.append(&forward);
+                self.meet(site);
+            }
             Found::Own => match session.before(&forward) {
                 Before::Wait => return Sent::Wait,
                 Before::Refused(text) => return Sent::Unavailable(text),
@@ -225,12 +228,12 @@ impl Way {
         site: Site<'_>,
         context: &mut Context<'_>,
     ) -> Found {
+        if self.is_replaced(site) {
+            return Found::Replaced;
+        }
         if self.lanes == Lanes::Own {
             self.place = Place::Own;
             return self.own_lane(session, site, context);
-        }
-        if self.is_replaced(site) {
-            return Found::Replaced;
         }
         match (placement, &self.place) {
             (Placement::Own(trace), _) => self.on_own(trace, session, site, context),

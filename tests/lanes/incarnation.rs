@@ -2,9 +2,9 @@
 
 use redwall::resp::OwnedRequest;
 
-use crate::bed::{Backend, Client, Redwall, Server, wait_until};
+use crate::bed::{Backend, Client, Config, Redwall, Server, wait_until};
 use crate::relay::Address;
-use crate::track::{Seen, everywhere, own_lanes, shared, shared_lanes};
+use crate::track::{Seen, everywhere, own_lanes, shared, shared_lanes, unshared};
 
 /// Keys enough that a server that has seen half of a SCAN has many to go.
 const KEYS: usize = 2000;
@@ -81,6 +81,24 @@ fn nobody_reads_on_from_a_server_that_has_become_a_replica() {
     });
 }
 
+#[test]
+fn nobody_reads_on_from_a_server_that_has_become_a_replica_on_a_connection_of_his_own_either() {
+    everywhere(|server| {
+        let primary = Backend::start_as(server, &[]);
+        let redwall = unshared(&primary.url()).start();
+        let mut untouched = Client::login(redwall.address, "root", "root");
+        let mut clients = clients(&redwall);
+        let demoted = primary.admin(&["REPLICAOF", "127.0.0.1", "1"]);
+        assert!(demoted.starts_with("+OK"), "{demoted}");
+        for client in &mut clients {
+            assert_eq!(client.until_closed(), "");
+        }
+        // One that has asked for nothing yet has nothing that counts no more.
+        let said = untouched.ask(&["INFO", "replication"]);
+        assert!(said.contains("role:slave"), "{said}");
+    });
+}
+
 /// What a client is told that asks for the next keys; `None` if it is closed.
 fn scan(client: &mut Client, cursor: &str) -> Option<String> {
     let asked = client.try_send(&["SCAN", cursor, "COUNT", "10"]);
@@ -90,36 +108,41 @@ fn scan(client: &mut Client, cursor: &str) -> Option<String> {
 #[test]
 fn a_scan_never_goes_on_at_another_server_than_it_began_at() {
     everywhere(|server| {
-        let mut first = Backend::start_as(server, &[]);
-        let second = Backend::start_as(server, &[]);
-        fill(&first);
-        fill(&second);
-        let address = Address::of(&first.socket());
-        let redwall = shared(&address.url()).start();
-        let begin = |_| {
-            let mut client = Client::login(redwall.address, "root", "root");
-            let said = scan(&mut client, "0").unwrap();
-            let cursor = said.split("\r\n").nth(2).unwrap().to_owned();
-            (client, cursor)
-        };
-        let mut clients: Vec<(Client, String)> = (0..4).map(begin).collect();
-        address.move_to(&second.socket());
-        first.kill();
-        // One asks at once, and again until it is closed; the others wait.
-        let (eager, cursor) = &mut clients[0];
-        wait_until("the one who asks is closed", || {
-            let said = scan(eager, cursor);
-            if let Some(said) = &said {
-                assert_eq!(said, "-ERR backend unavailable\r\n");
-            }
-            said.is_none()
-        });
-        for (client, _) in &mut clients {
-            assert_eq!(client.until_closed(), "");
-        }
-        let mut another = Client::login(redwall.address, "root", "root");
-        assert!(scan(&mut another, "0").unwrap().starts_with("*2"));
+        scan_while_the_server_is_replaced(server, shared);
+        scan_while_the_server_is_replaced(server, unshared);
     });
+}
+
+fn scan_while_the_server_is_replaced(server: Server, config: fn(&str) -> Config) {
+    let mut first = Backend::start_as(server, &[]);
+    let second = Backend::start_as(server, &[]);
+    fill(&first);
+    fill(&second);
+    let address = Address::of(&first.socket());
+    let redwall = config(&address.url()).start();
+    let begin = |_| {
+        let mut client = Client::login(redwall.address, "root", "root");
+        let said = scan(&mut client, "0").unwrap();
+        let cursor = said.split("\r\n").nth(2).unwrap().to_owned();
+        (client, cursor)
+    };
+    let mut clients: Vec<(Client, String)> = (0..4).map(begin).collect();
+    address.move_to(&second.socket());
+    first.kill();
+    // One asks at once, and again until it is closed; the others wait.
+    let (eager, cursor) = &mut clients[0];
+    wait_until("the one who asks is closed", || {
+        let said = scan(eager, cursor);
+        if let Some(said) = &said {
+            assert_eq!(said, "-ERR backend unavailable\r\n");
+        }
+        said.is_none()
+    });
+    for (client, _) in &mut clients {
+        assert_eq!(client.until_closed(), "");
+    }
+    let mut another = Client::login(redwall.address, "root", "root");
+    assert!(scan(&mut another, "0").unwrap().starts_with("*2"));
 }
 
 #[test]

@@ -23,6 +23,13 @@ pub fn shared(backend: &str) -> Config {
     config
 }
 
+/// A configuration in which each client has its own connection to `backend`.
+pub fn unshared(backend: &str) -> Config {
+    let mut config = Config::new(backend);
+    config.database = "lanes = \"own\"\n".to_owned();
+    config
+}
+
 /// A connection to the backend, as its CLIENT LIST shows it.
 #[derive(Clone, Debug)]
 pub struct Seen {
