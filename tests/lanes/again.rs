@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use redwall::resp::OwnedRequest;
 
 use crate::bed::{Backend, Client, Gauge, Pipe, Redwall, wait_until};
-use crate::track::{OWN, SHARED, everywhere, shared};
+use crate::track::{OWN, SHARED, everywhere, kill_lane, lane_at, shared};
 
 const MIB: usize = 1 << 20;
 
@@ -193,4 +193,61 @@ fn a_command_that_takes_a_large_value_away_is_never_run_twice() {
         assert!(got.starts_with(&format!("${LEN}\r\nvvv")), "{server:?}");
         assert_eq!(line.gauge.count("GETDEL", |_| true), 1);
     });
+}
+
+/// A line whose slow one has its value coming on a lane of its own, and hasn't read of it.
+fn asked_again(backend: &Backend) -> Line {
+    let mut line = Line::up(backend, &[&["GET", "app:big"]]);
+    line.others_go_on();
+    wait_until("it is asked again on a lane of its own", || {
+        line.gauge.count("GET", |pipe| pipe.name == OWN) == 1
+    });
+    line
+}
+
+#[test]
+fn what_was_asked_for_again_is_read_to_its_end_while_redwall_drains() {
+    let backend = Backend::start();
+    let mut line = asked_again(&backend);
+    line.redwall.signal("TERM");
+    line.redwall.wait_for_log("drain");
+    assert!(is_whole(&line.slow.frame()));
+    assert_eq!(line.slow.until_closed(), "");
+    for other in &mut line.others {
+        assert_eq!(other.until_closed(), "");
+    }
+    assert!(line.redwall.wait().success());
+}
+
+#[test]
+fn what_was_asked_for_again_and_lost_is_not_asked_for_once_more() {
+    everywhere(|server| {
+        let backend = Backend::start_as(server, &[]);
+        let mut line = asked_again(&backend);
+        let lane = lane_at(&backend, OWN, "get").expect("the lane on which it was asked");
+        kill_lane(&backend, &lane);
+        let got = line.slow.until_closed();
+        assert!(got.len() < LEN, "{server:?}: {}", got.len());
+        for other in &mut line.others {
+            assert_eq!(other.ask(&["STRLEN", "app:k"]), ":1\r\n");
+        }
+        assert_eq!(line.gauge.count("GET", |_| true), 2, "{server:?}");
+    });
+}
+
+#[test]
+fn who_may_not_be_here_any_more_does_not_get_what_was_asked_for_again() {
+    let backend = Backend::start();
+    let mut line = asked_again(&backend);
+    let mut config = shared(&line.gauge.url());
+    config.limits = LIMIT.to_owned();
+    config.users = config.users.replace(
+        "[database.users.app]",
+        "[database.users.app]\nenabled = false",
+    );
+    let text = config.text().replace("workers = 2\n", "workers = 1\n");
+    line.redwall.reload(&text);
+    let got = line.slow.until_closed();
+    assert!(got.len() < LEN, "{}", got.len());
+    assert_eq!(line.gauge.count("GET", |_| true), 2);
 }
