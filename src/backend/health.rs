@@ -25,6 +25,8 @@ pub struct BackendStatus {
     incarnation: AtomicU64,
     /// The smallest database number that was found not to be there.
     numbers: AtomicU32,
+    /// Whether it has answered EXEC so that nobody could tell whether the transaction was over.
+    strays: AtomicBool,
     /// Through which connections for clients go.
     pub(super) gate: Gate,
     /// Its connections, counted.
@@ -52,6 +54,7 @@ impl BackendStatus {
             }),
             incarnation: AtomicU64::new(1),
             numbers: AtomicU32::new(u32::MAX),
+            strays: AtomicBool::new(false),
             gate: Gate::default(),
             connections,
         }
@@ -94,6 +97,17 @@ impl BackendStatus {
     /// The backend has no database of this number, and so none above.
     pub fn has_not(&self, number: u32) {
         self.numbers.fetch_min(number, Ordering::Relaxed);
+    }
+
+    /// Whether a transaction must not share a connection, because one has ended so that nobody could tell whether it was over. That stays so
+    /// for as long as Redwall runs: what such a server has is a matter of its configuration.
+    pub fn strays_in_transactions(&self) -> bool {
+        self.strays.load(Ordering::Relaxed)
+    }
+
+    /// It has answered EXEC so.
+    pub fn strayed_in_transaction(&self) {
+        self.strays.store(true, Ordering::Relaxed);
     }
 
     /// Remembers what the server at `target` said of itself; returns which incarnation of the backend that makes it. A connection that was

@@ -101,6 +101,8 @@ pub enum SharedFault {
     Aside,
     /// A fence was answered with something else.
     Fence,
+    /// EXEC was answered so that nobody can know whether the transaction has ended, and what came behind it was queued.
+    Transaction,
 }
 
 impl std::fmt::Display for SharedFault {
@@ -114,6 +116,9 @@ impl std::fmt::Display for SharedFault {
             Self::Fence => f.write_str(
                 "the backend's replies have shifted: an echo wasn't answered with its own text",
             ),
+            Self::Transaction => {
+                f.write_str("the backend's answer to EXEC doesn't say that the transaction is over")
+            }
         }
     }
 }
@@ -208,7 +213,7 @@ impl<O: Clone + PartialEq> Shared<O> {
     /// Whose reply comes next; `None` if it is nobody's.
     pub fn next(&self) -> Option<&O> {
         match self.queue.head()? {
-            Turn::Owner(owner) => Some(owner),
+            Turn::Owner(owner) | Turn::Exec(owner) => Some(owner),
             Turn::Nobody | Turn::Fence => None,
         }
     }
@@ -226,6 +231,18 @@ impl<O: Clone + PartialEq> Shared<O> {
         self.used = Used::Yes;
         self.queue.expect(owner);
         self.put(forward.bytes());
+    }
+
+    /// Appends the requests of a permitted transaction of `owner`, from MULTI to EXEC, with nothing in between.
+    pub fn append_block(&mut self, block: &[Forward<'_>], owner: &O, now: Instant) {
+        let Some((exec, before)) = block.split_last() else {
+            return;
+        };
+        for forward in before {
+            self.append(forward, owner, now);
+        }
+        self.queue.expect_exec(owner);
+        self.put(exec.bytes());
     }
 
     /// Asks the backend for an echo, unless nothing was asked of it since the last one, or that is still owed.
@@ -341,7 +358,10 @@ impl<O: Clone + PartialEq> Shared<O> {
                 Done::One => continue,
                 Done::Nobody => {}
                 Done::Fence => self.fence.ended(&frame)?,
-                Done::Owner(owner) => {
+                Done::Exec(_) if !ends_transaction(&frame) => {
+                    return Err(SharedFault::Transaction);
+                }
+                Done::Owner(owner) | Done::Exec(owner) => {
                     let bytes = &received[start..at];
                     let large = None;
                     deliver(&owner, Piece { bytes, ends, large });
@@ -350,12 +370,15 @@ impl<O: Clone + PartialEq> Shared<O> {
             ends.clear();
             start = at;
         }
-        if let Some(Turn::Owner(owner)) = self.queue.head()
+        if let Some(head @ (Turn::Owner(owner) | Turn::Exec(owner))) = self.queue.head()
             && start < at
         {
             let bytes = &received[start..at];
             let begun = bytes.len() - ends.last().copied().unwrap_or(0);
-            let large = self.large(owner, begun);
+            let large = match head {
+                Turn::Owner(_) => self.large(owner, begun),
+                Turn::Exec(_) | Turn::Nobody | Turn::Fence => None,
+            };
             if deliver(owner, Piece { bytes, ends, large }) == Taken::ButRest {
                 self.queue.disown();
             }
@@ -376,7 +399,8 @@ impl<O: Clone + PartialEq> Shared<O> {
 
     /// Whether a reply to a client is the echo that Redwall waits for: then one before it is missing.
     fn is_early(&self, reply: &[u8]) -> bool {
-        matches!(self.queue.head(), Some(Turn::Owner(_))) && self.fence.is_echo(reply)
+        let head = self.queue.head();
+        matches!(head, Some(Turn::Owner(_) | Turn::Exec(_))) && self.fence.is_echo(reply)
     }
 
     /// Reads on to the end of a frame or of what was received.
@@ -393,10 +417,18 @@ impl<O: Clone + PartialEq> Shared<O> {
             (Some(FrameKind::Reply), Some(Turn::Fence)) => {
                 self.fence.hear(&received[..step.consumed])?
             }
-            (Some(FrameKind::Reply), Some(Turn::Owner(_) | Turn::Nobody)) | (None, _) => {}
+            (Some(FrameKind::Reply), Some(Turn::Owner(_) | Turn::Exec(_) | Turn::Nobody))
+            | (None, _) => {}
         }
         Ok((step.consumed, step.end))
     }
+}
+
+/// Whether EXEC was answered as only one is that has ended its transaction: with the replies, with null, or that it was discarded.
+fn ends_transaction(frame: &Frame) -> bool {
+    frame.count().is_some()
+        || frame.is_null()
+        || (frame.is_error() && frame.label() == b"EXECABORT")
 }
 
 /// One that is owed nothing ends by a reset, so that it costs no local port for the minute of TIME_WAIT. Any other lets the backend

@@ -13,6 +13,8 @@ const KEPT_PLACES: usize = 1024;
 pub enum Turn<'q, O> {
     /// A client.
     Owner(&'q O),
+    /// A client, and it answers EXEC: what it is says whether the connection is still as it should be.
+    Exec(&'q O),
     /// Nobody any more: its client asks again elsewhere.
     Nobody,
     /// Redwall itself: it asked for an echo, to see that replies are still in step.
@@ -22,6 +24,7 @@ pub enum Turn<'q, O> {
 #[derive(Debug)]
 enum Place<O> {
     Owner { owner: O, replies: u32 },
+    Exec { owner: O },
     Nobody,
     Fence,
 }
@@ -57,6 +60,7 @@ impl<O> Queue<O> {
     pub fn head(&self) -> Option<Turn<'_, O>> {
         self.places.front().map(|place| match place {
             Place::Owner { owner, .. } => Turn::Owner(owner),
+            Place::Exec { owner } => Turn::Exec(owner),
             Place::Nobody => Turn::Nobody,
             Place::Fence => Turn::Fence,
         })
@@ -68,6 +72,28 @@ impl<O> Queue<O> {
         self.places.push_back(Place::Fence);
     }
 
+    /// Whose the next reply is doesn't wait for it any more. It still comes. One to EXEC is waited for in any case.
+    pub fn disown(&mut self) {
+        match self.places.front_mut() {
+            Some(Place::Owner { replies, .. }) if *replies > 1 => {
+                *replies -= 1;
+                self.places.push_front(Place::Nobody);
+            }
+            Some(place @ Place::Owner { .. }) => *place = Place::Nobody,
+            Some(Place::Exec { .. } | Place::Nobody | Place::Fence) | None => {}
+        }
+    }
+
+    /// Everybody who has a reply coming; some more than once.
+    pub fn owners(&self) -> impl Iterator<Item = &O> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Owner { owner, .. } | Place::Exec { owner } => Some(owner),
+            Place::Nobody | Place::Fence => None,
+        })
+    }
+}
+
+impl<O: Clone + PartialEq> Queue<O> {
     /// The next reply has fully arrived.
     pub fn ended(&mut self) -> Done<O> {
         match self.places.front_mut() {
@@ -77,7 +103,7 @@ impl<O> Queue<O> {
                 self.replies -= 1;
                 return Done::One;
             }
-            Some(Place::Owner { .. } | Place::Nobody | Place::Fence) => {}
+            Some(Place::Owner { .. } | Place::Exec { .. } | Place::Nobody | Place::Fence) => {}
         }
         self.replies -= 1;
         let place = self.places.pop_front();
@@ -85,34 +111,24 @@ impl<O> Queue<O> {
             self.places = VecDeque::new();
         }
         match place {
-            Some(Place::Owner { owner, .. }) => Done::Owner(owner),
+            Some(Place::Owner { owner, .. }) => match self.places.front() {
+                Some(Place::Exec { owner: next }) if *next == owner => Done::One,
+                Some(_) | None => Done::Owner(owner),
+            },
+            Some(Place::Exec { owner }) => Done::Exec(owner),
             Some(Place::Nobody) => Done::Nobody,
             Some(Place::Fence) | None => Done::Fence,
         }
     }
 
-    /// Whose the next reply is doesn't wait for it any more. It still comes.
-    pub fn disown(&mut self) {
-        match self.places.front_mut() {
-            Some(Place::Owner { replies, .. }) if *replies > 1 => {
-                *replies -= 1;
-                self.places.push_front(Place::Nobody);
-            }
-            Some(place @ Place::Owner { .. }) => *place = Place::Nobody,
-            Some(Place::Nobody | Place::Fence) | None => {}
-        }
+    /// EXEC of `owner`, behind its whole transaction, has been appended.
+    pub fn expect_exec(&mut self, owner: &O) {
+        self.replies += 1;
+        self.places.push_back(Place::Exec {
+            owner: owner.clone(),
+        });
     }
 
-    /// Everybody who has a reply coming; some more than once.
-    pub fn owners(&self) -> impl Iterator<Item = &O> {
-        self.places.iter().filter_map(|place| match place {
-            Place::Owner { owner, .. } => Some(owner),
-            Place::Nobody | Place::Fence => None,
-        })
-    }
-}
-
-impl<O: Clone + PartialEq> Queue<O> {
     /// A request of `owner` has been appended: its reply is the last to come.
     pub fn expect(&mut self, owner: &O) {
         self.replies += 1;
@@ -139,6 +155,8 @@ pub enum Done<O> {
     One,
     /// The last of those that this client asked for in a row.
     Owner(O),
+    /// The same, and it was EXEC's.
+    Exec(O),
     /// One that its client didn't wait for.
     Nobody,
     /// A fence, which is nobody's.
@@ -163,7 +181,7 @@ mod tests {
         let mut heard = Vec::new();
         while let Some(turn) = queue.head() {
             heard.push(match turn {
-                Turn::Owner(owner) => *owner,
+                Turn::Owner(owner) | Turn::Exec(owner) => *owner,
                 Turn::Nobody | Turn::Fence => 0,
             });
             queue.ended();
@@ -185,42 +203,106 @@ mod tests {
         assert_eq!(queue.ended(), Done::Owner(2));
     }
 
-    const NOBODY: u8 = u8::MAX;
+    #[test]
+    fn a_transaction_is_one_piece_that_ends_with_exec() {
+        let mut queue = Queue::default();
+        queue.expect(&1);
+        queue.expect(&1);
+        queue.expect_exec(&1);
+        queue.expect(&1);
+        queue.expect(&2);
+        queue.expect_exec(&1);
+        let ended: Vec<_> = (0..6).map(|_| queue.ended()).collect();
+        let expected = [
+            Done::One,
+            Done::One,
+            Done::Exec(1),
+            Done::Owner(1),
+            Done::Owner(2),
+            Done::Exec(1),
+        ];
+        assert_eq!(ended, expected);
+    }
+
+    #[test]
+    fn the_reply_to_exec_is_looked_at_whoever_waits_for_it() {
+        let mut queue = Queue::default();
+        queue.expect_exec(&1);
+        queue.disown();
+        assert_eq!(queue.head(), Some(Turn::Exec(&1)));
+        assert_eq!(queue.ended(), Done::Exec(1));
+    }
+
+    /// What the model expects next.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Next {
+        Of(u8),
+        Exec(u8),
+        Nobody,
+        Fence,
+    }
+
+    impl Next {
+        fn owner(self) -> Option<u8> {
+            match self {
+                Self::Of(owner) | Self::Exec(owner) => Some(owner),
+                Self::Nobody | Self::Fence => None,
+            }
+        }
+    }
 
     proptest! {
         #[test]
         fn every_reply_comes_to_whoever_asked_in_the_order_of_asking(
-            steps in prop::collection::vec((0_u8..6, 0..5), 0..200),
+            steps in prop::collection::vec((0_u8..6, 0..6), 0..200),
         ) {
             let (mut queue, mut model) = (Queue::default(), VecDeque::new());
             for (owner, step) in steps {
                 let head = queue.head().map(|turn| match turn {
-                    Turn::Owner(owner) => *owner,
-                    Turn::Nobody => NOBODY,
-                    Turn::Fence => 0,
+                    Turn::Owner(owner) => Next::Of(*owner),
+                    Turn::Exec(owner) => Next::Exec(*owner),
+                    Turn::Nobody => Next::Nobody,
+                    Turn::Fence => Next::Fence,
                 });
                 prop_assert_eq!(head, model.front().copied());
-                match step {
-                    0 | 1 => {
-                        match owner {
-                            0 => queue.expect_fence(),
-                            owner => queue.expect(&owner),
-                        }
-                        model.push_back(owner);
+                match (step, owner) {
+                    (0 | 1, 0) => {
+                        queue.expect_fence();
+                        model.push_back(Next::Fence);
                     }
-                    2 => {
+                    (0 | 1, owner) => {
+                        queue.expect(&owner);
+                        model.push_back(Next::Of(owner));
+                    }
+                    (2, owner) => {
+                        queue.expect_exec(&owner);
+                        model.push_back(Next::Exec(owner));
+                    }
+                    (3, _) => {
                         queue.disown();
-                        if let Some(owner @ 1..) = model.front_mut() {
-                            *owner = NOBODY;
+                        if let Some(next @ Next::Of(_)) = model.front_mut() {
+                            *next = Next::Nobody;
                         }
                     }
                     _ => {
-                        queue.ended();
-                        model.pop_front();
+                        let ended = queue.ended();
+                        let popped = model.pop_front();
+                        let expected = match popped {
+                            Some(Next::Exec(owner)) => Done::Exec(owner),
+                            Some(Next::Nobody) => Done::Nobody,
+                            Some(Next::Fence) | None => Done::Fence,
+                            Some(Next::Of(owner)) if ended == Done::One => {
+                                let next = model.front().and_then(|next: &Next| next.owner());
+                                prop_assert_eq!(next, Some(owner), "what follows is the same client's");
+                                Done::One
+                            }
+                            Some(Next::Of(owner)) => Done::Owner(owner),
+                        };
+                        prop_assert_eq!(ended, expected);
                     }
                 }
                 prop_assert_eq!(queue.len(), model.len());
-                let mut owners: Vec<u8> = model.iter().copied().filter(|owner| (1..NOBODY).contains(owner)).collect();
+                let mut owners: Vec<u8> = model.iter().filter_map(|next| next.owner()).collect();
                 owners.dedup();
                 let mut waiting: Vec<u8> = queue.owners().copied().collect();
                 waiting.dedup();

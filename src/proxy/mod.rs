@@ -3,6 +3,7 @@
 //! Everything that is decided here is about time, order and memory; what may be asked is decided in `session`.
 
 pub mod acceptor;
+mod block;
 mod connection;
 mod delivery;
 mod door;

@@ -219,6 +219,38 @@ impl Way {
         Sent::Done
     }
 
+    /// Puts a whole permitted transaction on its way over a shared lane, with nothing of anybody else's in between. `None`, and nothing has
+    /// happened, if it can't go there.
+    pub(super) fn send_block(
+        &mut self,
+        block: Vec<Forward<'_>>,
+        session: &mut Session,
+        site: Site<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Sent> {
+        let has_its_own = matches!(self.place, Place::Own)
+            || self.lanes == Lanes::Own
+            || self.stay.own_until.is_some_and(|until| site.now < until);
+        let status = site.worker.door.backend(site.index);
+        if has_its_own || self.is_replaced(site) || status.strays_in_transactions() {
+            return None;
+        }
+        let kind = (Class::Small, session.database());
+        match self.on_shared(kind, Pending::More, session, site, context) {
+            Found::Wait => Some(Sent::Wait),
+            Found::Shared(lane) => {
+                lane.append_block(&block, &self.member, site.now);
+                self.meet(site);
+                for forward in block {
+                    session.may_write(&forward);
+                    session.forwarded(forward);
+                }
+                Some(Sent::Done)
+            }
+            Found::Own | Found::Selected(_) | Found::Unavailable(_) | Found::Replaced => None,
+        }
+    }
+
     /// Finds where a permitted request goes, and moves there if it is time.
     fn find_place(
         &mut self,

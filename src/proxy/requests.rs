@@ -3,6 +3,7 @@
 use std::task::Context;
 use std::time::Instant;
 
+use super::block::Block;
 use super::connection::{Connection, End, Phase, Step};
 use super::place::{Pending, Place, Sent, Site};
 use super::upload::{Exceeded, Most, Upload};
@@ -67,7 +68,7 @@ impl Connection {
         }
     }
 
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         let limits = Limits {
             max_bulk: self.database.limits.max_bulk,
             ..Limits::DEFAULT
@@ -89,7 +90,7 @@ impl Connection {
         }
     }
 
-    fn most_in_flight(&self) -> usize {
+    pub(super) fn most_in_flight(&self) -> usize {
         let most = self.database.limits.max_in_flight;
         match &self.way.place {
             Place::Shared(_) => most.min(self.way.stay.window()),
@@ -108,7 +109,12 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<Step, End> {
-        match self.offer(*taken, context, now)? {
+        let (step, len) = match self.offer_block(*taken, context, now) {
+            Some(Block::Sent(len)) => (Step::Again, len),
+            Some(Block::Wait) => (Step::Wait, len),
+            None => (self.offer(*taken, context, now)?, len),
+        };
+        match step {
             Step::Wait | Step::Hold => {
                 self.waiting = Some(len);
                 Ok(Step::Wait)

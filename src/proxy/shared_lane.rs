@@ -196,6 +196,14 @@ impl SharedLane {
         self.wake();
     }
 
+    /// Appends the requests of a permitted transaction of a client's, from MULTI to EXEC.
+    pub(super) fn append_block(&self, block: &[Forward<'_>], member: &Member, now: Instant) {
+        if let State::Open(open) = &mut *self.state.borrow_mut() {
+            open.append_block(block, member, now);
+        }
+        self.wake();
+    }
+
     /// Has the driver look again, once.
     pub(super) fn wake(&self) {
         if !self.woken.replace(true)
@@ -460,6 +468,12 @@ fn end(lane: &SharedLane, worker: &Rc<Worker>, ended: &Ended) {
             )
         }
         Ended::Poisoned(fault) => {
+            if *fault == SharedFault::Transaction {
+                worker
+                    .door
+                    .backend(lane.key.database)
+                    .strayed_in_transaction();
+            }
             tracing::error!(database, reason = %fault, "replies could not be paired");
             lane.poisoned.set(true);
             drop(tokio::task::spawn_local(

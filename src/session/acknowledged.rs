@@ -86,13 +86,10 @@ pub enum Before {
 impl Session {
     /// A request goes to a connection that may not be the one on which the client asks for its writes later.
     pub fn may_write(&mut self, forward: &Forward<'_>) {
-        if !forward
-            .permit()
-            .call()
-            .spec
-            .flags
-            .has(flags::bits::READONLY)
-        {
+        let spec = forward.permit().call().spec;
+        // MULTI writes nothing, and EXEC what was queued before it.
+        let writes = !matches!(spec.name, "multi" | "exec" | "discard");
+        if writes && !spec.flags.has(flags::bits::READONLY) {
             self.written = Written::Elsewhere;
         }
     }

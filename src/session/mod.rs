@@ -4,6 +4,7 @@
 
 mod acknowledged;
 mod action;
+mod block;
 mod client_command;
 mod exec;
 mod hello;

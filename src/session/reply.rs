@@ -123,8 +123,15 @@ impl Session {
     ) -> Result<Ended, PairingFault> {
         let ended = self.turns.frame_ended(Whole::Always, now, out);
         match ended {
-            Some(ended) if ended.effect == ReplyEffect::Nothing => Ok(ended),
-            Some(_) => Err(PairingFault::OutOfStep),
+            Some(ended) => match ended.effect {
+                ReplyEffect::Nothing | ReplyEffect::Exec(None) => Ok(ended),
+                ReplyEffect::Select(_)
+                | ReplyEffect::Exec(Some(_))
+                | ReplyEffect::Protocol(_)
+                | ReplyEffect::Confirmations
+                | ReplyEffect::WritesKnown
+                | ReplyEffect::MustSucceed => Err(PairingFault::OutOfStep),
+            },
             None => Err(PairingFault::Surplus),
         }
     }

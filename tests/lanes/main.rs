@@ -19,6 +19,7 @@ mod relay;
 mod track;
 
 mod again;
+mod block;
 mod busy;
 mod exec;
 mod fairness;

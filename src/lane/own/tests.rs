@@ -1,5 +1,7 @@
 use std::future::poll_fn;
 
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 use crate::backend::testing::{self, Ended};
 
@@ -126,5 +128,10 @@ async fn another_target_is_for_the_next_connection() {
     flush(&mut lane).await;
     testing::hear(&mut stream, b"PING").await;
     lane.close();
-    tokio::join!(open(&mut lane), testing::accept(&new));
+    tokio::join!(open(&mut lane), async {
+        let mut stream = testing::accept(&new).await;
+        // Made again it must say whether it leads to the same server.
+        testing::hear(&mut stream, b"INFO").await;
+        stream.write_all(b"$10\r\nrun_id:a\r\n\r\n").await.unwrap();
+    });
 }
