@@ -21,6 +21,7 @@ mod requests;
 mod seats;
 mod shared_lane;
 mod spares;
+mod stay;
 mod steps;
 mod upload;
 pub mod vital;
