@@ -34,7 +34,8 @@ impl Connection {
         now: Instant,
     ) -> Option<Block> {
         let name = self.scanner.request(&self.input[at..]).arg(0)?;
-        if !name.eq_ignore_ascii_case(b"multi") {
+        // Looking ahead costs something, so not before it is known that it may be of use.
+        if !name.eq_ignore_ascii_case(b"multi") || self.way.has_its_own(now) {
             return None;
         }
         let parts = self.scan_block(at)?;

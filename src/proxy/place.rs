@@ -156,8 +156,14 @@ impl Way {
         Sent::Done
     }
 
-    /// Puts a whole permitted transaction on its way over a shared lane, with nothing of anybody else's in between. `None`, and nothing has
-    /// happened, if it can't go there.
+    /// Whether the client has a lane of its own for now, whatever it asks for.
+    pub(super) fn has_its_own(&self, now: Instant) -> bool {
+        let stays = self.stay.own_until.is_some_and(|until| now < until);
+        stays || self.lanes == Lanes::Own || matches!(self.place, Place::Own)
+    }
+
+    /// Puts a whole permitted transaction on its way over a shared lane, with nothing of anybody else's in between: for a client that
+    /// hasn't its own. `None`, and nothing has happened, if it can't go there.
     pub(super) fn send_block(
         &mut self,
         block: Vec<Forward<'_>>,
@@ -165,11 +171,8 @@ impl Way {
         site: Site<'_>,
         context: &mut Context<'_>,
     ) -> Option<Sent> {
-        let has_its_own = matches!(self.place, Place::Own)
-            || self.lanes == Lanes::Own
-            || self.stay.own_until.is_some_and(|until| site.now < until);
         let status = site.worker.door.backend(site.index);
-        if has_its_own || self.is_replaced(site) || status.strays_in_transactions() {
+        if self.is_replaced(site) || status.strays_in_transactions() {
             return None;
         }
         let kind = (Class::Small, session.database());
