@@ -63,7 +63,7 @@ pub enum Operator {
 pub struct Quota {
     /// Largest argument of a request.
     pub max_value: u64,
-    /// Announced bytes of large values that may be on their way to the backend, of all the user's connections together.
+    /// Announced bytes of large values that may be passed on while they arrive, of all the user's connections together.
     pub max_uploads: u64,
 }
 

@@ -160,13 +160,16 @@ pub async fn watch(
     loop {
         let fault = match connect::connect(&target, &status, Purpose::Probe, login).await {
             Ok(connected) => {
-                status.learned(&target, &connected.facts);
+                let incarnation = status.learned(&target, &connected.facts);
                 status.up.store(true, Ordering::Relaxed);
                 if last != Some(true) {
                     on_change(Ok(&connected.facts));
                 }
                 last = Some(true);
-                probe_until_it_fails(connected, &status, &target).await
+                match probe_until_it_fails((connected, incarnation), &status, &target).await {
+                    ProbeEnd::Failed(fault) => fault,
+                    ProbeEnd::Replaced => continue,
+                }
             }
             Err(fault) => fault,
         };
@@ -179,26 +182,37 @@ pub async fn watch(
     }
 }
 
+/// How a probe's connection comes to its end.
+enum ProbeEnd {
+    /// The backend doesn't answer on it.
+    Failed(ConnectFault),
+    /// Other connections have met another server meanwhile: what the old one goes on saying doesn't count any more.
+    Replaced,
+}
+
 /// Any answer shows that the backend is there, an error such as LOADING too. A role changes without the connection's end.
 async fn probe_until_it_fails(
-    mut connected: Connected,
+    (mut connected, mut incarnation): (Connected, u64),
     status: &BackendStatus,
     target: &BackendTarget,
-) -> ConnectFault {
+) -> ProbeEnd {
     // Nobody misses an answer.
     connected.stream.reset_on_close();
     let mut facts = connected.facts;
     loop {
         sleep(INTERVAL).await;
         let role = connect::role(&mut connected.stream);
-        match timeout(target.connect_timeout, role).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(role))) => {
-                facts.role = role;
-                status.learned(target, &facts);
-            }
-            Ok(Err(fault)) => return fault,
-            Err(_) => return ConnectFault::Timeout(target.connect_timeout),
+        let role = match timeout(target.connect_timeout, role).await {
+            Ok(Ok(role)) => role,
+            Ok(Err(fault)) => return ProbeEnd::Failed(fault),
+            Err(_) => return ProbeEnd::Failed(ConnectFault::Timeout(target.connect_timeout)),
+        };
+        if status.incarnation() != incarnation {
+            return ProbeEnd::Replaced;
+        }
+        if let Some(role) = role {
+            facts.role = role;
+            incarnation = status.learned(target, &facts);
         }
     }
 }

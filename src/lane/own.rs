@@ -61,12 +61,16 @@ pub(super) struct Open {
     records: u64,
     /// Whether the backend may not have read, or not have answered, something that it was told.
     owes: bool,
+    /// Which incarnation of the backend it leads to.
+    incarnation: u64,
+    /// Whether its client had another one before, and hasn't been told.
+    is_another: bool,
     /// Counts the connection.
     _counted: BackendConnection,
 }
 
 impl Open {
-    pub(super) fn new(connected: Connected) -> Self {
+    pub(super) fn new(connected: Connected, incarnation: u64) -> Self {
         Self {
             stream: connected.stream,
             scanner: ReplyScanner::default(),
@@ -74,6 +78,8 @@ impl Open {
             sent: 0,
             records: 0,
             owes: false,
+            incarnation,
+            is_another: false,
             _counted: connected.counted,
         }
     }
@@ -175,6 +181,22 @@ impl Lane {
         }
     }
 
+    /// Which incarnation of the backend it leads to, if it is open.
+    pub fn incarnation(&self) -> Option<u64> {
+        match &self.state {
+            State::Open(open) => Some(open.incarnation),
+            State::Closed | State::Connecting(_) | State::Failed(_) => None,
+        }
+    }
+
+    /// Whether its connection was made because one before it is gone; said once for each.
+    pub fn is_another_now(&mut self) -> bool {
+        match &mut self.state {
+            State::Open(open) => std::mem::take(&mut open.is_another),
+            State::Closed | State::Connecting(_) | State::Failed(_) => false,
+        }
+    }
+
     /// Takes over a connection that stood ready.
     pub fn adopt(&mut self, spare: Spare) {
         self.state = State::Open(spare.open);
@@ -231,10 +253,12 @@ impl Lane {
                 State::Connecting(connecting) => match connecting.as_mut().poll(context) {
                     Poll::Pending => return (Readiness::Pending, None),
                     Poll::Ready(Ok(connected)) => {
-                        self.status.learned(&self.target, &connected.facts);
-                        // Its client has begun with this server: the next connection must say whether it is still the same.
-                        self.purpose = Purpose::Spare;
-                        self.state = State::Open(Box::new(Open::new(connected)));
+                        let incarnation = self.status.learned(&self.target, &connected.facts);
+                        let mut open = Open::new(connected, incarnation);
+                        // Its client has begun with this server: the next connection says whether it is still the same.
+                        let before = std::mem::replace(&mut self.purpose, Purpose::Spare);
+                        open.is_another = before == Purpose::Spare;
+                        self.state = State::Open(Box::new(open));
                     }
                     Poll::Ready(Err(fault)) => {
                         let text = fault.client_text();

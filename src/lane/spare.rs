@@ -17,10 +17,10 @@ pub struct Spare {
 }
 
 impl Spare {
-    /// One that was just made.
-    pub fn new(connected: Connected) -> Self {
+    /// One that was just made, to this incarnation of the backend.
+    pub fn new(connected: Connected, incarnation: u64) -> Self {
         Self {
-            open: Box::new(Open::new(connected)),
+            open: Box::new(Open::new(connected, incarnation)),
         }
     }
 

@@ -124,7 +124,7 @@ struct Late(VecDeque<Instant>);
 /// One client's replies, oldest first.
 ///
 /// Invariant: an answer whose turn has come is written out at once, but for one that has to let a frame end which is on its way
-/// to the client. So the first that is awaited is the first or the second turn. While replies are late no frame is on its way.
+/// to the client. So the first that is awaited is the first or the second turn. While replies are late no reply is on its way.
 #[derive(Debug, Default)]
 pub struct Turns {
     queue: VecDeque<Turn>,
@@ -372,21 +372,24 @@ impl Turns {
 
     /// The client waits no longer for the replies that are overdue: `answer` stands for each, and what comes in its place is dropped.
     ///
-    /// Returns how many they were; `None` if one can't be answered so: the client has the beginning of it, or it would have changed the
-    /// session.
+    /// Returns how many they were. As an error if one can't be answered so: the client has the beginning of it, it would have changed the
+    /// session, or EXEC lies behind it, which would be taken to fail.
+    ///
+    /// # Errors
+    /// How many were answered before that.
     pub fn answer_overdue(
         &mut self,
         allowed: Duration,
         now: Instant,
         out: &mut Vec<u8>,
         answer: impl Fn(&mut Vec<u8>),
-    ) -> Option<usize> {
+    ) -> Result<usize, usize> {
         let before = self.late();
         while let Some(first) = self.first()
             && self.due(first, allowed).is_some_and(|due| now >= due)
         {
-            if !first.is_plain() || self.is_inside_frame() {
-                return None;
+            if !first.is_plain() || self.is_inside_frame() || self.awaits_exec() {
+                return Err(self.late() - before);
             }
             let since = first.since;
             self.late.get_or_insert_default().0.push_back(since);
@@ -395,7 +398,15 @@ impl Turns {
             answer(out);
             self.write_answers(out);
         }
-        Some(self.late() - before)
+        Ok(self.late() - before)
+    }
+
+    fn awaits_exec(&self) -> bool {
+        let is_exec = |turn: &Turn| match turn {
+            Turn::Awaited(awaited) => matches!(awaited.effect, ReplyEffect::Exec(_)),
+            Turn::Answered(_) => false,
+        };
+        self.queue.iter().any(is_exec)
     }
 }
 

@@ -354,12 +354,17 @@ impl Connection {
     /// Whether its own lane isn't read for now: there is more coming than is held willingly, or than the socket will take soon. What
     /// isn't read needn't be copied.
     pub(super) fn has_enough_coming(&self) -> bool {
-        self.coming() > self.database.limits.soft_output || self.client.unsent() > UNSENT
+        self.to_be_taken() > self.database.limits.soft_output || self.client.unsent() > UNSENT
+    }
+
+    /// Bytes that wait for the client to take them. Answers that wait behind a reply aren't among them: they come when it is read.
+    pub(super) fn to_be_taken(&self) -> usize {
+        self.out.len() + self.client.unsent()
     }
 
     /// Bytes that the client has coming.
     pub(super) fn coming(&self) -> usize {
-        self.out.len() + self.client.unsent() + self.session.outstanding().1
+        self.to_be_taken() + self.session.outstanding().1
     }
 
     /// Whether more may be taken in: not while all clients together hold more than they may. Then what can be written is

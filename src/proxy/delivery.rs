@@ -166,7 +166,7 @@ impl Connection {
             HeldUp::No
         } else if !self.charge.has_room(&self.way.waker) {
             HeldUp::ByAll
-        } else if self.coming() > self.database.limits.soft_output {
+        } else if self.to_be_taken() > self.database.limits.soft_output {
             HeldUp::ByOne
         } else {
             HeldUp::No

@@ -17,17 +17,18 @@ impl Connection {
     pub(super) fn on_overdue(&mut self, now: Instant) {
         let between = matches!(self.phase, Phase::Requests | Phase::ReadingAway);
         let is_dead = self.late_deadline().is_some_and(|deadline| now >= deadline);
+        let mut told = 0;
         if between && !is_dead {
             let allowed = self.database.limits.request_timeout;
-            let told = self
+            let answered = self
                 .session
                 .answer_overdue(TEXT, allowed, now, &mut self.out);
-            if let Some(requests) = told {
-                self.count(requests);
-                return;
-            }
+            told = match answered {
+                Ok(told @ 1..) => return self.count(told),
+                Ok(told) | Err(told) => told,
+            };
         }
-        self.count(usize::from(!self.session.is_answered()));
+        self.count(told + usize::from(!self.session.is_answered()));
         self.session.give_up(TEXT, &mut self.out);
         self.given_up = true;
         self.phase = Phase::Ending(CloseReason::BackendTimeout);

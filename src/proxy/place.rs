@@ -130,11 +130,7 @@ impl Way {
             }
             // It may have been connected just now, to another than the client began with.
             Found::Own if self.is_replaced(site) => return Sent::Replaced,
-            Found::Own if self.lanes == Lanes::Own => {
-                self.lane.append(&forward);
-                self.meet(site);
-            }
-            Found::Own => match session.before(&forward) {
+            Found::Own => match self.before(&forward, session) {
                 Before::Wait => return Sent::Wait,
                 Before::Refused(text) => return Sent::Unavailable(text),
                 Before::Tell(internal) => {
@@ -145,8 +141,10 @@ impl Way {
                     return Sent::Wait;
                 }
                 Before::Nothing => {
-                    // It may leave this lane before it asks for its writes.
-                    session.may_write(&forward);
+                    if self.lanes == Lanes::Shared {
+                        // It may leave this lane before it asks for its writes.
+                        session.may_write(&forward);
+                    }
                     self.lane.append(&forward);
                     self.meet(site);
                 }
@@ -154,6 +152,14 @@ impl Way {
         }
         session.forwarded(forward);
         Sent::Done
+    }
+
+    /// What must happen before a request can go to the client's own lane.
+    fn before(&mut self, forward: &Forward<'_>, session: &mut Session) -> Before {
+        if self.lanes == Lanes::Own && self.lane.is_another_now() {
+            session.has_another_connection();
+        }
+        session.before(forward)
     }
 
     /// Whether the client has a lane of its own for now, whatever it asks for.
@@ -288,6 +294,12 @@ impl Way {
             {
                 self.lane.adopt(spare);
             }
+        }
+        let current = site.worker.door.backend(site.index).incarnation();
+        let is_old = |met: u64| self.incarnation.is_none() && met != current;
+        if !session.has_outstanding() && self.lane.incarnation().is_some_and(is_old) {
+            // Another backend has come since it was made, and nothing was asked on it yet.
+            self.lane.close();
         }
         match self.own_readiness(session, site, context) {
             Readiness::Open => Found::Own,

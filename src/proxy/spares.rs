@@ -173,7 +173,7 @@ async fn make(worker: Rc<Worker>, kind: Kind, database: Arc<Database>) {
     match connected {
         Ok(connected) => {
             let incarnation = status.learned(&database.backend, &connected.facts);
-            let spare = Spare::new(connected);
+            let spare = Spare::new(connected, incarnation);
             worker
                 .spares
                 .keep(kind, &database.backend, incarnation, spare);

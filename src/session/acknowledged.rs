@@ -84,6 +84,11 @@ pub enum Before {
 }
 
 impl Session {
+    /// What the client has written went over a connection that is gone.
+    pub fn has_another_connection(&mut self) {
+        self.written = Written::Elsewhere;
+    }
+
     /// A request goes to a connection that may not be the one on which the client asks for its writes later.
     pub fn may_write(&mut self, forward: &Forward<'_>) {
         let spec = forward.permit().call().spec;

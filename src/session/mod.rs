@@ -163,17 +163,19 @@ impl Session {
         self.turns.is_answered()
     }
 
-    /// The requests whose replies are overdue are answered with `text`, and what comes for them is dropped. Returns how many they were;
-    /// `None` if the session can't go on so: its state at the backend is unknown, or the client has the beginning of a reply.
+    /// The requests whose replies are overdue are answered with `text`, and what comes for them is dropped. Returns how many they were.
+    ///
+    /// # Errors
+    /// The session can't go on so: its state at the backend is unknown, or the client has the beginning of a reply. So many were answered.
     pub fn answer_overdue(
         &mut self,
         text: &str,
         allowed: Duration,
         now: Instant,
         out: &mut Vec<u8>,
-    ) -> Option<usize> {
+    ) -> Result<usize, usize> {
         if self.needs_its_lane() {
-            return None;
+            return Err(0);
         }
         self.turns
             .answer_overdue(allowed, now, out, |out| encode::error(out, text))

@@ -48,6 +48,8 @@ pub struct Pipe {
     /// Most requests that were unanswered at a time.
     pub most_unanswered: usize,
     answered: usize,
+    /// Answers that Redwall has been given.
+    handed_on: usize,
     /// The beginning of a request of which the end hasn't come.
     unfinished: Vec<u8>,
 }
@@ -59,6 +61,11 @@ impl Pipe {
             .iter()
             .filter(|request| request.is(command))
             .count()
+    }
+
+    /// Whether Redwall has been given an answer to all that it was asked.
+    pub fn is_answered(&self) -> bool {
+        self.handed_on == self.requests.len()
     }
 
     /// Whether it was told the beginning of a request with that text in its first bytes, and not the end.
@@ -119,16 +126,22 @@ impl Gauge {
                 let mut requests = RequestScanner::default();
                 let mut replies = ReplyScanner::default();
                 std::thread::spawn(move || {
-                    pass(client, to_server, |bytes| {
+                    let note = |bytes: &[u8]| {
                         asked.lock().unwrap_or_else(PoisonError::into_inner)[number]
                             .ask(bytes, &mut requests);
-                    });
+                    };
+                    pass(client, to_server, note, || {});
                 });
                 std::thread::spawn(move || {
-                    pass(server, to_client, |bytes| {
+                    let note = |bytes: &[u8]| {
                         answered.lock().unwrap_or_else(PoisonError::into_inner)[number]
                             .answer(bytes, &mut replies);
-                    });
+                    };
+                    let hand_on = || {
+                        let mut pipes = answered.lock().unwrap_or_else(PoisonError::into_inner);
+                        pipes[number].handed_on = pipes[number].answered;
+                    };
+                    pass(server, to_client, note, hand_on);
                 });
             }
         });
@@ -152,14 +165,15 @@ impl Gauge {
     }
 }
 
-/// Passes bytes on, each noted before, so that nothing is answered that isn't noted yet.
-fn pass(mut from: UnixStream, mut to: UnixStream, mut note: impl FnMut(&[u8])) {
+/// Passes bytes on, each noted before, so that nothing is answered that isn't noted yet; and says when they have been.
+fn pass(mut from: UnixStream, mut to: UnixStream, mut note: impl FnMut(&[u8]), passed: impl Fn()) {
     let mut buffer = [0; 64 * 1024];
     while let Ok(count) = from.read(&mut buffer) {
         note(&buffer[..count]);
         if count == 0 || to.write_all(&buffer[..count]).is_err() {
             break;
         }
+        passed();
     }
     let _ = to.shutdown(Shutdown::Write);
 }

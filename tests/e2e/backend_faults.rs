@@ -151,6 +151,43 @@ fn a_client_whose_state_hangs_on_a_reply_that_comes_too_late_is_told_and_closed(
 }
 
 #[test]
+fn a_command_that_is_queued_late_is_not_said_to_have_failed_when_exec_succeeds() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.backend_more = "request_timeout = \"1s\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["MULTI"]), "+OK\r\n");
+    backend.freeze();
+    client.send(&["SET", "app:k", "v"]);
+    std::thread::sleep(Duration::from_millis(700));
+    // In time itself when the command before it is late.
+    client.send(&["EXEC"]);
+    std::thread::sleep(Duration::from_millis(600));
+    backend.thaw();
+    assert_eq!(client.until_closed(), "-ERR backend timeout\r\n");
+}
+
+#[test]
+fn each_request_that_a_client_is_told_of_as_timed_out_is_counted() {
+    let backend = Backend::start();
+    let mut config = Config::new(&backend.url());
+    config.database = "lanes = \"own\"".to_owned();
+    config.backend_more = "request_timeout = \"500ms\"".to_owned();
+    let redwall = config.start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+    backend.freeze();
+    client.send(&["GET", "app:k"]);
+    // Nobody knows which number is selected after this one.
+    client.send(&["SELECT", "1"]);
+    let told = "-ERR backend timeout\r\n".repeat(2);
+    assert_eq!(client.until_closed(), told);
+    backend.thaw();
+    redwall.wait_for_metric("redwall_request_timeouts_total{database=\"main\"}", 2.0);
+}
+
+#[test]
 fn a_client_that_was_told_of_a_late_reply_may_leave_without_it() {
     let backend = Backend::start();
     let mut config = Config::new(&backend.url());

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use redwall::resp::OwnedRequest;
 
-use crate::bed::{Backend, Client, Redwall, Server, wait_until};
-use crate::track::{SHARED, lanes, shared};
+use crate::bed::{Backend, Client, Config, Redwall, Server, wait_until};
+use crate::track::{SHARED, lanes, shared, unshared};
 
 const MIB: usize = 1 << 20;
 
@@ -168,4 +168,29 @@ fn one_who_reads_64_mib_in_eight_seconds_is_neither_cut_off_nor_felt() {
     slow.read_exact(&mut [0; "$67108864\r\n\r\n".len()])
         .unwrap();
     assert_eq!(slow.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
+}
+
+/// A reply of several MiB, and answers of Redwall's own behind it, of more bytes than are held willingly.
+fn ask_for_much_and_more_behind_it(config: fn(&str) -> Config) {
+    const ECHOES: usize = 40;
+    let backend = Backend::start();
+    let redwall = config(&backend.url()).start();
+    backend.admin(&["SET", "app:large", &"v".repeat(8 * MIB)]);
+    let mut client = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+    let text = "x".repeat(60_000);
+    client.send(&["GET", "app:large"]);
+    for _ in 0..ECHOES {
+        client.send(&["ECHO", &text]);
+    }
+    assert_eq!(client.frame().len(), "$8388608\r\n\r\n".len() + 8 * MIB);
+    for _ in 0..ECHOES {
+        assert_eq!(client.frame().len(), "$60000\r\n\r\n".len() + text.len());
+    }
+}
+
+#[test]
+fn what_waits_behind_a_reply_does_not_keep_that_from_being_read() {
+    ask_for_much_and_more_behind_it(shared);
+    ask_for_much_and_more_behind_it(unshared);
 }

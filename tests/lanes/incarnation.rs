@@ -1,10 +1,14 @@
 //! A server that has become another: what a client had there counts no more, so its session ends, as a fail-over ends it.
 
+use std::time::{Duration, Instant};
+
 use redwall::resp::OwnedRequest;
 
 use crate::bed::{Backend, Client, Config, Redwall, Server, wait_until};
 use crate::relay::Address;
-use crate::track::{Seen, everywhere, own_lanes, shared, shared_lanes, unshared};
+use crate::track::{
+    Seen, everywhere, kill_lane, lane_at, own_lanes, shared, shared_lanes, unshared,
+};
 
 /// Keys enough that a server that has seen half of a SCAN has many to go.
 const KEYS: usize = 2000;
@@ -205,4 +209,68 @@ fn a_connection_that_stands_ready_does_not_outlive_what_its_server_was() {
             !own_lanes(&primary).iter().any(is_ready)
         });
     });
+}
+
+/// How long clients are watched after the move: the old server is asked for its role once a second.
+const WATCHED: Duration = Duration::from_secs(4);
+
+/// The address moves to another server, and the old one lives on as a replica.
+fn closings_after_a_move(server: Server, config: fn(&str) -> Config) -> usize {
+    let (first, second) = (
+        Backend::start_as(server, &[]),
+        Backend::start_as(server, &[]),
+    );
+    let address = Address::of(&first.socket());
+    let redwall = config(&address.url()).start();
+    let mut client = Client::login(redwall.address, "root", "root");
+    assert_eq!(client.ask(&["SET", "app:k", "first"]), "+OK\r\n");
+    address.move_to(&second.socket());
+    let demoted = first.admin(&["REPLICAOF", "127.0.0.1", "1"]);
+    assert!(demoted.starts_with("+OK"), "{demoted}");
+    assert_eq!(client.until_closed(), "");
+    let (begun, mut closings) = (Instant::now(), 0);
+    let mut client = Client::login(redwall.address, "root", "root");
+    while begun.elapsed() < WATCHED {
+        let asked = client.try_send(&["GET", "app:k"]);
+        if asked.ok().and_then(|()| client.text_or_end()).is_none() {
+            closings += 1;
+            client = Client::login(redwall.address, "root", "root");
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    assert_eq!(client.ask(&["GET", "app:k"]), "$-1\r\n");
+    closings
+}
+
+#[test]
+fn an_old_server_that_lives_on_after_its_address_has_moved_disturbs_nobody_any_more() {
+    for config in [shared, unshared] {
+        let closings = closings_after_a_move(Server::Redis70, config);
+        assert!(closings <= 1, "{closings}");
+    }
+}
+
+#[test]
+fn who_asks_for_the_first_time_asks_the_server_that_is_there_now() {
+    let (first, second) = (Backend::start(), Backend::start());
+    let address = Address::of(&first.socket());
+    let redwall = unshared(&address.url()).start();
+    let names = |backend: &Backend| backend.admin(&["CLIENT", "LIST"]);
+    let mut early = Client::login(redwall.address, "root", "root");
+    // Its connection is made before it asks for anything; its name ends with its number.
+    let name = format!("redwall:main:{}", early.ask(&["CLIENT", "ID"])[1..].trim());
+    wait_until("its connection is there", || {
+        names(&first).contains(&format!("name={name} "))
+    });
+    let mut used = Client::login(redwall.address, "root", "root");
+    assert_eq!(used.ask(&["SET", "app:k", "first"]), "+OK\r\n");
+    let of_used = format!("redwall:main:{}", used.ask(&["CLIENT", "ID"])[1..].trim());
+    address.move_to(&second.socket());
+    // The one who has asked for something loses its connection, and finds out that another server is there.
+    kill_lane(&first, &lane_at(&first, &of_used, "set").unwrap());
+    let _ = used.try_send(&["GET", "app:k"]);
+    assert_eq!(used.until_closed(), "");
+    assert_eq!(early.ask(&["SET", "app:k", "early"]), "+OK\r\n");
+    assert_eq!(first.admin(&["GET", "app:k"]), "$5\r\nfirst\r\n");
+    assert_eq!(second.admin(&["GET", "app:k"]), "$5\r\nearly\r\n");
 }

@@ -189,7 +189,7 @@ fn wait_for_entry(clients: &mut [Client; 2], number: &str, backend: &Backend, ga
         // One that was only asked who is there isn't set up yet.
         let is_ready =
             |lane: &Seen| lane.field("db") == number && !lane.field("cmd").starts_with("hello");
-        lanes.iter().any(is_ready)
+        lanes.iter().any(is_ready) && gauge.pipes().iter().all(Pipe::is_answered)
     });
     // What the backend has answered before this, Redwall has heard.
     assert!(client.ask(&["XLEN", "app:s"]).starts_with(':'));

@@ -1,7 +1,7 @@
 //! WAIT and WAITAOF run on another connection than the writes they ask for, and must ask for those all the same.
 
-use crate::bed::{Backend, Client, Redwall, Server, free_port, wait_until};
-use crate::track::{everywhere, shared};
+use crate::bed::{Backend, Client, Config, Redwall, Server, free_port, wait_until};
+use crate::track::{everywhere, kill_lane, lane_at, shared, unshared};
 
 /// A server with a replica, both logged in to each other, and Redwall before the first.
 struct Pair {
@@ -12,6 +12,10 @@ struct Pair {
 
 impl Pair {
     fn start(server: Server) -> Self {
+        Self::start_with(server, shared)
+    }
+
+    fn start_with(server: Server, config: fn(&str) -> Config) -> Self {
         let port = free_port();
         let lines = [
             format!("port {port}"),
@@ -33,7 +37,7 @@ impl Pair {
             let told = primary.admin(&["INFO", "replication"]);
             told.contains("state=online")
         });
-        let redwall = shared(&primary.url()).start();
+        let redwall = config(&primary.url()).start();
         Self {
             primary,
             replica,
@@ -111,5 +115,26 @@ fn wait_fails_where_redwall_may_not_have_the_backend_count_from_now() {
             assert!(said.starts_with('-'), "{words:?}: {said}");
             assert_eq!(client.ask(&["GET", "app:k"]), "$1\r\n2\r\n");
         }
+    });
+}
+
+#[test]
+fn wait_never_acknowledges_a_write_of_a_connection_that_is_gone() {
+    everywhere(|server| {
+        let pair = Pair::start_with(server, unshared);
+        let mut client = pair.client();
+        let name = format!("redwall:main:{}", client.ask(&["CLIENT", "ID"])[1..].trim());
+        assert_eq!(client.ask(&["SET", "app:k", "1"]), "+OK\r\n");
+        assert_eq!(client.ask(&["WAIT", "1", "9000"]), ":1\r\n");
+        pair.replica.freeze();
+        assert_eq!(client.ask(&["SET", "app:k", "2"]), "+OK\r\n");
+        kill_lane(
+            &pair.primary,
+            &lane_at(&pair.primary, &name, "set").unwrap(),
+        );
+        // An idle client isn't closed with its connection, but has another one for what comes next.
+        assert_eq!(client.ask(&["WAIT", "1", "200"]), ":0\r\n", "{server:?}");
+        pair.replica.thaw();
+        assert_eq!(client.ask(&["WAIT", "1", "9000"]), ":1\r\n", "{server:?}");
     });
 }

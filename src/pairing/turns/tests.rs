@@ -170,8 +170,8 @@ fn what_is_overdue_is_answered_in_its_turn_and_dropped_when_it_comes() {
         turns.answer_overdue(allowed, at(second), out, |out| out.push(b'!'))
     };
     assert_eq!(turns.deadline(allowed), Some(at(10)));
-    assert_eq!(overdue(&mut turns, &mut out, 9), Some(0));
-    assert_eq!(overdue(&mut turns, &mut out, 10), Some(1));
+    assert_eq!(overdue(&mut turns, &mut out, 9), Ok(0));
+    assert_eq!(overdue(&mut turns, &mut out, 10), Ok(1));
     assert_eq!((out.as_slice(), turns.awaited()), (b"!a".as_slice(), 2));
     assert!(turns.is_late() && turns.head().is_none() && turns.only().is_none());
     assert_eq!(turns.deadline(allowed), Some(at(15)), "its own time");
@@ -192,7 +192,7 @@ fn who_has_heard_of_everything_hears_at_once_while_late_replies_are_still_to_com
     turns.expect(awaited(1, Audience::Client));
     let later = now + Duration::from_secs(100);
     let told = turns.answer_overdue(Duration::ZERO, later, &mut out, |out| out.push(b'!'));
-    assert_eq!(told, Some(1));
+    assert_eq!(told, Ok(1));
     answer(&mut turns, &mut out, "a");
     assert_eq!(out, b"!a");
     assert!(turns.is_answered() && !turns.is_empty() && turns.late_since().is_some());
@@ -214,19 +214,19 @@ fn what_the_client_has_begun_to_hear_or_what_changes_the_session_is_not_answered
     let mut begun = Turns::default();
     begun.expect(awaited(1, Audience::Client));
     begun.passes();
-    assert_eq!(told(&mut begun), (None, 0));
+    assert_eq!(told(&mut begun), (Err(0), 0));
     for other in [
         awaited(2, Audience::Client),
         awaited(1, Audience::Nobody),
         Awaited {
-            effect: ReplyEffect::Exec(None),
+            effect: ReplyEffect::MustSucceed,
             ..awaited(1, Audience::Client)
         },
     ] {
         let mut turns = Turns::default();
         turns.expect(awaited(1, Audience::Client));
         turns.expect(other);
-        assert_eq!(told(&mut turns), (None, 1));
+        assert_eq!(told(&mut turns), (Err(1), 1));
     }
     let mut blocked = Turns::default();
     blocked.expect(Awaited {
@@ -234,7 +234,7 @@ fn what_the_client_has_begun_to_hear_or_what_changes_the_session_is_not_answered
         ..awaited(1, Audience::Client)
     });
     blocked.expect(awaited(1, Audience::Client));
-    assert_eq!(told(&mut blocked), (Some(0), 0));
+    assert_eq!(told(&mut blocked), (Ok(0), 0));
 }
 
 #[test]
@@ -297,6 +297,22 @@ fn an_error_stands_for_each_reply_that_is_lost_or_for_none() {
     let mut late = Turns::default();
     late.expect(awaited(1, Audience::Client));
     let later = now + Duration::from_secs(100);
-    late.answer_overdue(Duration::ZERO, later, &mut out, |_| {});
+    assert!(
+        late.answer_overdue(Duration::ZERO, later, &mut out, |_| {})
+            .is_ok()
+    );
     assert!(!lost(&mut late, &mut out));
+}
+
+#[test]
+fn what_was_queued_is_not_said_to_have_failed_while_exec_may_succeed() {
+    let (mut turns, mut out) = (Turns::default(), Vec::new());
+    turns.expect(awaited(1, Audience::Client));
+    turns.expect(Awaited {
+        effect: ReplyEffect::Exec(None),
+        ..awaited(1, Audience::Client)
+    });
+    let later = Instant::now() + Duration::from_secs(100);
+    let told = turns.answer_overdue(Duration::ZERO, later, &mut out, |out| out.push(b'!'));
+    assert_eq!((told, out.len()), (Err(0), 0));
 }
