@@ -40,6 +40,18 @@ impl Connection {
         }
         let parts = self.scan_block(at)?;
         let end = parts.last()?.range.end;
+        // It has no lane of its own, so no other bound is for it.
+        let most = self
+            .database
+            .limits
+            .max_in_flight
+            .min(self.way.stay.window());
+        match self.session.outstanding().0 {
+            0 if parts.len() > most => return None,
+            0 => {}
+            owed if owed + parts.len() > most => return Some(Block::Wait),
+            _ => {}
+        }
         let requests: Vec<Request<'_>> = parts
             .iter()
             .map(|part| part.scanner.request(&self.input[part.range.clone()]))
@@ -51,12 +63,6 @@ impl Connection {
             now,
         };
         let block = self.session.block(&requests, around)?;
-        match self.session.outstanding().0 {
-            0 if block.len() > self.most_in_flight() => return None,
-            0 => {}
-            owed if owed + block.len() > self.most_in_flight() => return Some(Block::Wait),
-            _ => {}
-        }
         let rows: Vec<_> = block.iter().map(|forward| forward.row()).collect();
         let site = Site {
             worker: &self.worker,
@@ -82,17 +88,15 @@ impl Connection {
     /// The requests from MULTI to EXEC.
     fn scan_block(&self, at: usize) -> Option<Vec<Part>> {
         let limits = self.limits();
+        let end = self.input.len().min(at + BULKY);
         let (mut from, mut parts) = (at, Vec::new());
         while parts.len() < MOST_REQUESTS {
             let mut scanner = RequestScanner::new();
-            let Ok(Scan::Complete { len }) = scanner.scan(&self.input[from..], &limits) else {
+            let Ok(Scan::Complete { len }) = scanner.scan(&self.input[from..end], &limits) else {
                 return None;
             };
             let range = from..from + len;
             from = range.end;
-            if from - at > BULKY {
-                return None;
-            }
             let name = scanner.request(&self.input[range.clone()]).arg(0);
             let is_exec = name.is_some_and(|name| name.eq_ignore_ascii_case(b"exec"));
             parts.push(Part { scanner, range });

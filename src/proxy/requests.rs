@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn most_in_flight(&self) -> usize {
+    fn most_in_flight(&self) -> usize {
         let most = self.database.limits.max_in_flight;
         match &self.way.place {
             Place::Shared(_) => most.min(self.way.stay.window()),

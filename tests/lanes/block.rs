@@ -15,6 +15,12 @@ fn said(client: &mut Client, frames: usize) -> Vec<String> {
     (0..frames).map(|_| client.text()).collect()
 }
 
+/// All clients are on the same lanes.
+fn with_one_worker(backend: &str) -> Redwall {
+    let text = shared(backend).text();
+    Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"))
+}
+
 /// Whether anybody has used a lane of its own.
 fn own_lane_was_used(gauge: &Gauge) -> bool {
     gauge.count("EXEC", |pipe| pipe.name == OWN) > 0
@@ -66,8 +72,7 @@ fn nobody_s_command_is_carried_out_in_the_midst_of_another_s_transaction() {
     everywhere(|server| {
         let backend = Backend::start_as(server, &[]);
         let gauge = Gauge::before(backend.socket());
-        let text = shared(&gauge.url()).text();
-        let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+        let redwall = with_one_worker(&gauge.url());
         std::thread::scope(|scope| {
             for number in 0..CLIENTS {
                 let address = redwall.address;
@@ -114,6 +119,9 @@ fn nobody_s_command_is_carried_out_in_the_midst_of_another_s_transaction() {
     });
 }
 
+/// What is logged of a lane that is closed because of EXEC's answer.
+const NOT_OVER: &str = "doesn't say that the transaction is over";
+
 /// A server that queues what comes after MULTI, and never knows of an end.
 fn without_exec(server: Server) -> Backend {
     Backend::start_as(server, &["rename-command EXEC \"\""])
@@ -123,8 +131,7 @@ fn without_exec(server: Server) -> Backend {
 fn nobody_else_s_commands_are_queued_by_a_transaction_that_a_server_does_not_end() {
     everywhere(|server| {
         let backend = without_exec(server);
-        let text = shared(&backend.url()).text();
-        let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+        let redwall = with_one_worker(&backend.url());
         let mut others: Vec<Client> = (0..4)
             .map(|_| Client::login(redwall.address, "app", "app"))
             .collect();
@@ -149,7 +156,7 @@ fn nobody_else_s_commands_are_queued_by_a_transaction_that_a_server_does_not_end
         }
         let got = client.until_closed();
         assert!("+OK\r\n+QUEUED\r\n".starts_with(&got), "{server:?}: {got}");
-        assert!(redwall.has_logged("doesn't say that the transaction is over"));
+        redwall.wait_for_log(NOT_OVER);
         // From now on it happens to the one who asks for it alone.
         let mut witness = Client::login(redwall.address, "app", "app");
         assert_eq!(witness.ask(&["SET", "app:k", "after"]), "+OK\r\n");
@@ -230,5 +237,194 @@ fn a_transaction_that_is_not_all_permitted_or_may_not_all_share_goes_over_its_cl
     assert_eq!(gauge.count("MULTI", |pipe| pipe.name == OWN), cases.len());
     wait_until("its connection is there for others", || {
         !own_lanes(&backend).is_empty()
+    });
+}
+
+#[test]
+fn a_transaction_shares_up_to_its_bound_and_as_the_first_thing_that_its_client_asks_for() {
+    let backend = Backend::start();
+    let gauge = Gauge::before(backend.socket());
+    let redwall = with_one_worker(&gauge.url());
+    for inner in [0, 14, 15, 30] {
+        let mut client = Client::login(redwall.address, "app", "app");
+        let incr = vec![["INCR", "app:n"].as_slice(); inner];
+        let block = [vec![["MULTI"].as_slice()], incr, vec![["EXEC"].as_slice()]].concat();
+        client.send_raw(&pipeline(&block));
+        let last = said(&mut client, block.len()).pop().unwrap();
+        assert!(last.starts_with(&format!("*{inner}\r\n")), "{last}");
+    }
+    assert!(!own_lane_was_used(&gauge));
+}
+
+/// What a server says to MULTI, SET and EXEC, whoever else is on the connection.
+fn refused(backend: &Backend, change: &[&str], expected: [&str; 3]) {
+    let redwall = with_one_worker(&backend.url());
+    let mut client = Client::login(redwall.address, "root", "root");
+    let mut other = Client::login(redwall.address, "root", "root");
+    for client in [&mut client, &mut other] {
+        assert!(client.ask(&["GET", "app:k"]).starts_with('$'));
+    }
+    let ids = || -> Vec<String> {
+        let lanes = shared_lanes(backend);
+        lanes.iter().map(|lane| lane.id().to_owned()).collect()
+    };
+    let before = ids();
+    if !change.is_empty() {
+        assert_eq!(backend.admin(change), "+OK\r\n");
+    }
+    client.send_raw(&pipeline(&[
+        &["MULTI"],
+        &["SET", "app:k", "1"],
+        &["EXEC"],
+        &["GET", "app:k"],
+    ]));
+    for (said, expected) in said(&mut client, 3).iter().zip(expected) {
+        assert!(said.starts_with(expected), "{change:?}: {said}");
+    }
+    assert_eq!(client.text(), other.ask(&["GET", "app:k"]), "{change:?}");
+    assert_eq!(ids(), before, "{change:?}");
+}
+
+#[test]
+fn whatever_a_server_refuses_in_a_transaction_its_connection_stays_as_it_was() {
+    everywhere(|server| {
+        let cases: [(&[&str], [&str; 3]); 5] = [
+            (
+                &["CONFIG", "SET", "min-replicas-to-write", "1"],
+                ["+OK", "-NOREPLICAS", "-EXECABORT"],
+            ),
+            (
+                &["ACL", "SETUSER", "redwall", "-set"],
+                ["+OK", "-NOPERM", "-EXECABORT"],
+            ),
+            (
+                &["ACL", "SETUSER", "redwall", "-exec"],
+                ["+OK", "+QUEUED", "-EXECABORT"],
+            ),
+            (
+                &["CLIENT", "PAUSE", "100", "WRITE"],
+                ["+OK", "+QUEUED", "*1"],
+            ),
+            (&["CLIENT", "PAUSE", "100", "ALL"], ["+OK", "+QUEUED", "*1"]),
+        ];
+        for (change, expected) in cases {
+            refused(&Backend::start_as(server, &[]), change, expected);
+        }
+        let replica = Backend::start_as(server, &["replicaof 127.0.0.1 1"]);
+        refused(&replica, &[], ["+OK", "-READONLY", "-EXECABORT"]);
+    });
+}
+
+/// Of an error only its first word: texts differ from version to version.
+fn shown(frame: &str) -> &str {
+    match frame.split_once(' ') {
+        Some((first, _)) if frame.starts_with('-') => first,
+        Some(_) | None => frame.trim_end(),
+    }
+}
+
+/// Requests of all kinds, those first that may stand anywhere.
+const WORDS: [&str; 26] = [
+    "SET k v",
+    "INCR n",
+    "INCR n",
+    "GET k",
+    "GET n",
+    "LPUSH k a",
+    "RPUSH l a b",
+    "APPEND k y",
+    "XREAD STREAMS s 0",
+    "XADD s 1-* a b",
+    "DBSIZE",
+    "MULTI",
+    "multi",
+    "EXEC",
+    "exec",
+    "EXEC x",
+    "DISCARD",
+    "SELECT 1",
+    "SELECT 0",
+    "PING",
+    "ECHO x",
+    "WATCH n",
+    "UNWATCH",
+    "BLPOP l 0.01",
+    "NOSUCH",
+    "GET",
+];
+
+/// How many of them may be in a transaction that shares.
+const PLAIN: usize = 11;
+
+/// Requests of all kinds, most of them in transactions of what may share; `pick` chooses one of so many.
+fn anything(pick: &mut impl FnMut(usize) -> usize) -> Vec<&'static str> {
+    let mut lines = Vec::new();
+    for _ in 0..=pick(12) {
+        if pick(3) == 0 {
+            lines.push(WORDS[pick(WORDS.len())]);
+            continue;
+        }
+        lines.push("MULTI");
+        for _ in 0..pick(6) {
+            let among = if pick(8) == 0 { WORDS.len() } else { PLAIN };
+            lines.push(WORDS[pick(among)]);
+        }
+        lines.push("EXEC");
+    }
+    lines
+}
+
+#[test]
+fn a_pipeline_of_anything_and_transactions_is_answered_as_by_the_server_itself() {
+    const ROUNDS: usize = 100;
+    everywhere(|server| {
+        let (behind, direct) = (
+            Backend::start_as(server, &[]),
+            Backend::start_as(server, &[]),
+        );
+        let gauge = Gauge::before(behind.socket());
+        let redwall = with_one_worker(&gauge.url());
+        let mut others: Vec<Client> = (0..3)
+            .map(|_| Client::login(redwall.address, "root", "root"))
+            .collect();
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut pick = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        for round in 0..ROUNDS {
+            for backend in [&behind, &direct] {
+                backend.admin(&["FLUSHALL"]);
+            }
+            let lines = anything(&mut pick);
+            let words: Vec<Vec<&str>> =
+                lines.iter().map(|line| line.split(' ').collect()).collect();
+            let requests: Vec<&[&str]> = words.iter().map(Vec::as_slice).collect();
+            let mut server_itself = direct.direct("admin", 2);
+            let mut client = Client::login(redwall.address, "root", "root");
+            for other in &mut others {
+                other.send(&["GET", "other"]);
+            }
+            client.send_raw(&pipeline(&requests));
+            for other in &mut others {
+                other.send(&["STRLEN", "other"]);
+            }
+            for words in &requests {
+                let expected = String::from_utf8_lossy(&server_itself.ask(words)).into_owned();
+                let said = client.text();
+                assert_eq!(
+                    shown(&said),
+                    shown(&expected),
+                    "{server:?} {round}: {words:?} of {lines:?}"
+                );
+            }
+            for other in &mut others {
+                assert_eq!(said(other, 2), ["$-1\r\n", ":0\r\n"]);
+            }
+        }
+        assert!(gauge.count("EXEC", |pipe| pipe.name == SHARED) > ROUNDS / 2);
+        assert!(own_lane_was_used(&gauge));
     });
 }

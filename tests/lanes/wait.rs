@@ -1,6 +1,6 @@
 //! WAIT and WAITAOF run on another connection than the writes they ask for, and must ask for those all the same.
 
-use crate::bed::{Backend, Client, Config, Redwall, Server, free_port, wait_until};
+use crate::bed::{Backend, Client, Config, Redwall, Server, free_port, request, wait_until};
 use crate::track::{everywhere, kill_lane, lane_at, shared, unshared};
 
 /// A server with a replica, both logged in to each other, and Redwall before the first.
@@ -115,6 +115,31 @@ fn wait_fails_where_redwall_may_not_have_the_backend_count_from_now() {
             assert!(said.starts_with('-'), "{words:?}: {said}");
             assert_eq!(client.ask(&["GET", "app:k"]), "$1\r\n2\r\n");
         }
+    });
+}
+
+#[test]
+fn wait_never_acknowledges_what_a_whole_transaction_before_it_wrote() {
+    everywhere(|server| {
+        let pair = Pair::start(server);
+        let block = |milliseconds| -> Vec<u8> {
+            let requests: [&[&str]; 4] = [
+                &["MULTI"],
+                &["INCR", "app:k"],
+                &["EXEC"],
+                &["WAIT", "1", milliseconds],
+            ];
+            requests.into_iter().flat_map(request).collect()
+        };
+        let mut client = pair.client();
+        client.send_raw(&block("9000"));
+        let said: Vec<String> = (0..4).map(|_| client.text()).collect();
+        assert_eq!(said[3], ":1\r\n", "{said:?}");
+        pair.replica.freeze();
+        client.send_raw(&block("200"));
+        let said: Vec<String> = (0..4).map(|_| client.text()).collect();
+        assert_eq!(said[3], ":0\r\n", "{said:?}");
+        pair.replica.thaw();
     });
 }
 
