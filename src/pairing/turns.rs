@@ -385,10 +385,11 @@ impl Turns {
         answer: impl Fn(&mut Vec<u8>),
     ) -> Result<usize, usize> {
         let before = self.late();
+        let is_bound = self.is_inside_frame() || self.awaits_exec();
         while let Some(first) = self.first()
             && self.due(first, allowed).is_some_and(|due| now >= due)
         {
-            if !first.is_plain() || self.is_inside_frame() || self.awaits_exec() {
+            if is_bound || !first.is_plain() {
                 return Err(self.late() - before);
             }
             let since = first.since;
