@@ -3,6 +3,8 @@
 //! A client is on exactly one lane at a time. It moves when every reply of the old one has come, and not at every turn: on a lane
 //! that it needed it stays while it goes on asking, and for a while after.
 
+mod sharing;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -12,7 +14,6 @@ use super::shared_lane::{Key, Member, SharedLane};
 use super::spares::{Kind, Spares};
 use super::stay::{STAY, STAY_AT_MOST, Stay};
 use super::worker::Worker;
-use crate::backend::OUT_OF_RANGE;
 use crate::lane::{Lane, Readiness};
 use crate::session::{Before, Class, Forward, Placement, Session, Trace};
 use crate::snapshot::{Database, Lanes};
@@ -162,39 +163,10 @@ impl Way {
         session.before(forward)
     }
 
-    /// Whether the client has a lane of its own for now, whatever it asks for.
+    /// Whether the client has a lane of its own at this moment, whatever it asks for.
     pub(super) fn has_its_own(&self, now: Instant) -> bool {
         let stays = self.stay.own_until.is_some_and(|until| now < until);
         stays || self.lanes == Lanes::Own || matches!(self.place, Place::Own)
-    }
-
-    /// Puts a whole permitted transaction on its way over a shared lane, with nothing of anybody else's in between: for a client that
-    /// hasn't its own. `None`, and nothing has happened, if it can't go there.
-    pub(super) fn send_block(
-        &mut self,
-        block: Vec<Forward<'_>>,
-        session: &mut Session,
-        site: Site<'_>,
-        context: &mut Context<'_>,
-    ) -> Option<Sent> {
-        let status = site.worker.door.backend(site.index);
-        if self.is_replaced(site) || status.strays_in_transactions() {
-            return None;
-        }
-        let kind = (Class::Small, session.database());
-        match self.on_shared(kind, Pending::More, session, site, context) {
-            Found::Wait => Some(Sent::Wait),
-            Found::Shared(lane) => {
-                lane.append_block(&block, &self.member, site.now);
-                self.meet(site);
-                for forward in block {
-                    session.may_write(&forward);
-                    session.forwarded(forward);
-                }
-                Some(Sent::Done)
-            }
-            Found::Own | Found::Selected(_) | Found::Unavailable(_) | Found::Replaced => None,
-        }
     }
 
     /// Finds where a permitted request goes, and moves there if it is time.
@@ -347,106 +319,6 @@ impl Way {
         match self.place {
             Place::Own if !is_kept && session.is_idle() => self.stay.own_until,
             Place::Own | Place::Nowhere | Place::Shared(_) => None,
-        }
-    }
-
-    /// The request may share a lane.
-    fn on_shared(
-        &mut self,
-        (class, number): (Class, u32),
-        pending: Pending,
-        session: &Session,
-        site: Site<'_>,
-        context: &mut Context<'_>,
-    ) -> Found {
-        let now = site.now;
-        let outstanding = session.has_outstanding();
-        let incarnation = site.worker.door.backend(site.index).incarnation();
-        if class == Class::Bulk {
-            self.stay.bulk_until = Some(now + STAY);
-        }
-        let class = match (&self.place, self.stay.bulk_until) {
-            (Place::Shared(lane), Some(until)) if lane.key.class == Class::Bulk => {
-                let (busy, late) = (
-                    outstanding || pending == Pending::More,
-                    now.saturating_duration_since(until),
-                );
-                match now < until || (busy && late < STAY_AT_MOST) {
-                    true => Class::Bulk,
-                    false => class,
-                }
-            }
-            _ => class,
-        };
-        let key = key(session, site, class, number);
-        let current = match &self.place {
-            Place::Shared(lane) if lane.key == key => Some(lane),
-            Place::Shared(_) | Place::Nowhere | Place::Own => None,
-        };
-        let lane = match current {
-            Some(lane) if outstanding && lane.is_open() => Rc::clone(lane),
-            Some(lane) if !outstanding && lane.is_joinable(now, incarnation) => Rc::clone(lane),
-            _ if outstanding => return Found::Wait,
-            Some(_) | None => {
-                let lanes = &site.worker.lanes;
-                match lanes.join(site.worker, key, site.database, now) {
-                    Some(lane) => lane,
-                    None => return self.on_own(Trace::None, session, site, context),
-                }
-            }
-        };
-        let readiness = lane.readiness(&self.waker, self.stay.reply);
-        if current.is_none_or(|current| !Rc::ptr_eq(current, &lane)) {
-            self.place = Place::Shared(Rc::clone(&lane));
-        }
-        match readiness {
-            Readiness::Open => Found::Shared(lane),
-            Readiness::Pending => Found::Wait,
-            // No other can be had: then behind those who wait is better than nowhere.
-            Readiness::Unavailable(text) => match site.worker.lanes.standing(key, incarnation) {
-                None => Found::Unavailable(text),
-                Some(lane) => match lane.readiness(&self.waker, self.stay.reply) {
-                    Readiness::Open => {
-                        self.place = Place::Shared(Rc::clone(&lane));
-                        Found::Shared(lane)
-                    }
-                    Readiness::Pending => Found::Wait,
-                    Readiness::Unavailable(text) => Found::Unavailable(text),
-                },
-            },
-        }
-    }
-
-    /// SELECT: the number is there if a lane with it can be had, and the requests that come next need that lane anyway.
-    fn select(&mut self, number: u32, session: &Session, site: Site<'_>) -> Found {
-        let status = site.worker.door.backend(site.index);
-        if !status.may_have(number) {
-            return Found::Unavailable(OUT_OF_RANGE);
-        }
-        let key = key(session, site, Class::Small, number);
-        let lanes = &site.worker.lanes;
-        let Some(lane) = lanes.join(site.worker, key, site.database, site.now) else {
-            // There are connections with this number, though none moves.
-            return Found::Selected(number);
-        };
-        match lane.readiness(&self.waker, 0) {
-            Readiness::Open => {
-                let kind = Kind {
-                    number,
-                    ..kind(session, site)
-                };
-                site.worker
-                    .spares
-                    .want(site.worker, kind, site.database, site.now);
-                Found::Selected(number)
-            }
-            Readiness::Pending => Found::Wait,
-            Readiness::Unavailable(text) => {
-                if text == OUT_OF_RANGE {
-                    site.worker.door.backend(site.index).has_not(number);
-                }
-                Found::Unavailable(text)
-            }
         }
     }
 
