@@ -1,6 +1,6 @@
 //! A fence: an echo of a text that nobody else can know, by which is seen that replies are still in step.
 
-use super::shared::SharedFault;
+use super::shared_fault::SharedFault;
 use crate::resp::{Frame, encode};
 
 /// Bytes of the secret that a connection's texts begin with.

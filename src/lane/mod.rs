@@ -6,9 +6,11 @@ mod fence;
 pub mod own;
 mod sending;
 pub mod shared;
+pub mod shared_fault;
 pub mod spare;
 
 pub use own::{Lane, LaneFault, Readiness};
 pub use sending::Kept;
-pub use shared::{Large, MOST_UNSENT, Piece, Shared, SharedFault, Taken};
+pub use shared::{Large, MOST_UNSENT, Piece, Shared, Taken};
+pub use shared_fault::SharedFault;
 pub use spare::Spare;

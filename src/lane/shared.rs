@@ -4,6 +4,7 @@
 //! It never looks at what a reply says but for its own fences, and ends at the first byte that it can't account for.
 
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -13,9 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::fence::Fence;
 use super::own::LaneFault;
 use super::sending::{Kept, Sending};
+use super::shared_fault::SharedFault;
 use crate::backend::{Connected, Stream};
 use crate::pairing::{Done, Queue, Turn};
-use crate::resp::{Frame, FrameKind, ReplyFault, ReplyScanner};
+use crate::resp::{Frame, FrameKind, ReplyScanner};
 use crate::session::{Forward, LARGE};
 use crate::telemetry::BackendConnection;
 
@@ -28,6 +30,10 @@ const STALL: Duration = Duration::from_millis(50);
 
 /// Most plaintext in one TLS record.
 const MAX_RECORD: usize = 16 * 1024;
+
+/// A reply that may still turn out to have no more bytes is handed over whole: its parts would each cost a record, a write, and the
+/// client a look that finds too little.
+const WHOLE: u64 = 32 * 1024;
 
 /// What has come for one client: the end of a reply perhaps, whole ones, and the beginning of another perhaps.
 #[derive(Clone, Copy, Debug)]
@@ -90,41 +96,6 @@ enum Used {
     Yes,
 }
 
-/// Why what came can't be accounted for. Whose the replies before it were can't be known for certain either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SharedFault {
-    /// It isn't RESP.
-    Reply(ReplyFault),
-    /// A reply that nobody waits for.
-    Surplus,
-    /// A push or an attribute, which nobody can have asked for here.
-    Aside,
-    /// A fence was answered with something else.
-    Fence,
-    /// EXEC was answered so that nobody can know whether the transaction has ended, and what came behind it was queued.
-    Transaction,
-}
-
-impl std::fmt::Display for SharedFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Reply(fault) => write!(f, "{fault}"),
-            Self::Surplus => f.write_str("the backend sent a reply that nothing was waiting for"),
-            Self::Aside => f.write_str(
-                "the backend sent a push or an attribute that nobody can have asked for",
-            ),
-            Self::Fence => f.write_str(
-                "the backend's replies have shifted: an echo wasn't answered with its own text",
-            ),
-            Self::Transaction => {
-                f.write_str("the backend's answer to EXEC doesn't say that the transaction is over")
-            }
-        }
-    }
-}
-
-impl std::error::Error for SharedFault {}
-
 /// One shared connection. `O` tells one client from another.
 #[derive(Debug)]
 pub struct Shared<O> {
@@ -141,6 +112,8 @@ pub struct Shared<O> {
     used: Used,
     /// When something last came, or was first asked for.
     moved: Instant,
+    /// The beginning of a small reply whose end hasn't come. It has been looked at.
+    begun: Vec<u8>,
     /// Where replies end in what is being looked at; kept for its memory.
     ends: Vec<usize>,
     _counted: BackendConnection,
@@ -160,6 +133,7 @@ impl<O: Clone + PartialEq> Shared<O> {
             fence: Fence::new(),
             used: Used::No,
             moved: now,
+            begun: Vec::new(),
             ends: Vec::new(),
             _counted: connected.counted,
         }
@@ -297,7 +271,7 @@ impl<O: Clone + PartialEq> Shared<O> {
         limit.is_some_and(|most| self.records >= most - most / 256)
     }
 
-    /// Reads once from the backend into `scratch`; returns the number of bytes.
+    /// Reads once from the backend into `scratch`; returns where in it the new bytes stand. Before them is what was held.
     ///
     /// # Errors
     /// [`LaneFault`]
@@ -305,30 +279,40 @@ impl<O: Clone + PartialEq> Shared<O> {
         &mut self,
         context: &mut Context<'_>,
         scratch: &mut [u8],
-    ) -> Poll<Result<usize, LaneFault>> {
-        let mut buffer = ReadBuf::new(scratch);
+    ) -> Poll<Result<Range<usize>, LaneFault>> {
+        let (before, space) = scratch.split_at_mut(self.begun.len());
+        let mut buffer = ReadBuf::new(space);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))
             .map_err(LaneFault::Io)?;
-        match buffer.filled().len() {
-            0 => Poll::Ready(Err(LaneFault::Closed)),
-            received => Poll::Ready(Ok(received)),
+        let received = buffer.filled().len();
+        if received == 0 {
+            return Poll::Ready(Err(LaneFault::Closed));
         }
+        before.copy_from_slice(&self.begun);
+        Poll::Ready(Ok(before.len()..before.len() + received))
     }
 
-    /// Cuts what was received into pieces, each for one client, and has them delivered in order. A reply that turns out to be large
-    /// retires the connection, so that nobody else comes to wait behind the next one.
+    /// Cuts what was `received`, with what was held before it, into pieces, each for one client, and has them delivered in order. A
+    /// reply that turns out to be large retires the connection, so that nobody else comes to wait behind the next one.
     ///
     /// # Errors
     /// [`SharedFault`]: what came before it has been delivered; nothing that comes after it can be.
     pub fn pair(
         &mut self,
-        received: &[u8],
+        scratch: &[u8],
+        received: Range<usize>,
         now: Instant,
         mut deliver: impl FnMut(&O, Piece<'_>) -> Taken,
     ) -> Result<(), SharedFault> {
         self.moved = now;
+        self.begun.clear();
         let mut ends = std::mem::take(&mut self.ends);
-        let paired = self.cut(received, &mut ends, &mut deliver);
+        let paired = self.cut(
+            &scratch[..received.end],
+            received.start,
+            &mut ends,
+            &mut deliver,
+        );
         ends.clear();
         self.ends = ends;
         if self.scanner.least_len() > LARGE as u64 {
@@ -337,19 +321,32 @@ impl<O: Clone + PartialEq> Shared<O> {
         paired
     }
 
+    /// `at`: how much has been looked at.
     fn cut(
         &mut self,
         received: &[u8],
+        mut at: usize,
         ends: &mut Vec<usize>,
         deliver: &mut impl FnMut(&O, Piece<'_>) -> Taken,
     ) -> Result<(), SharedFault> {
-        let (mut start, mut at) = (0, 0);
+        let mut start = 0;
         while at < received.len() {
-            let (consumed, frame) = self.advance(&received[at..])?;
-            let bytes = &received[at..at + consumed];
-            at += consumed;
-            let Some(frame) = frame else { continue };
-            if self.is_early(bytes) {
+            let frame = match self.short_reply(&received[at..]) {
+                Some(len) => {
+                    at += len;
+                    None
+                }
+                None => {
+                    let (consumed, frame) = self.advance(&received[at..])?;
+                    at += consumed;
+                    if frame.is_none() {
+                        continue;
+                    }
+                    frame
+                }
+            };
+            let begun = start + ends.last().copied().unwrap_or(0);
+            if self.is_early(&received[begun..at]) {
                 return Err(SharedFault::Fence);
             }
             ends.push(at - start);
@@ -357,8 +354,11 @@ impl<O: Clone + PartialEq> Shared<O> {
             match self.queue.ended() {
                 Done::One => continue,
                 Done::Nobody => {}
-                Done::Fence => self.fence.ended(&frame)?,
-                Done::Exec(_) if !ends_transaction(&frame) => {
+                Done::Fence => {
+                    let frame = frame.as_ref().ok_or(SharedFault::Fence)?;
+                    self.fence.ended(frame)?;
+                }
+                Done::Exec(_) if !frame.as_ref().is_some_and(ends_transaction) => {
                     return Err(SharedFault::Transaction);
                 }
                 Done::Owner(owner) | Done::Exec(owner) => {
@@ -370,20 +370,36 @@ impl<O: Clone + PartialEq> Shared<O> {
             ends.clear();
             start = at;
         }
-        if let Some(head @ (Turn::Owner(owner) | Turn::Exec(owner))) = self.queue.head()
-            && start < at
-        {
-            let bytes = &received[start..at];
-            let begun = bytes.len() - ends.last().copied().unwrap_or(0);
-            let large = match head {
-                Turn::Owner(_) => self.large(owner, begun),
-                Turn::Exec(_) | Turn::Nobody | Turn::Fence => None,
-            };
-            if deliver(owner, Piece { bytes, ends, large }) == Taken::ButRest {
-                self.queue.disown();
-            }
-        }
+        self.deliver_rest(&received[start..at], ends, deliver);
         Ok(())
+    }
+
+    /// Has its client, if it is a client's, what has come since the last piece: replies that have ended, with others of the same client
+    /// behind them, and the beginning of the next.
+    fn deliver_rest(
+        &mut self,
+        mut bytes: &[u8],
+        ends: &[usize],
+        deliver: &mut impl FnMut(&O, Piece<'_>) -> Taken,
+    ) {
+        let Some(head @ (Turn::Owner(owner) | Turn::Exec(owner))) = self.queue.head() else {
+            return;
+        };
+        let ended = ends.last().copied().unwrap_or(0);
+        if self.scanner.least_len() <= WHOLE {
+            self.begun.extend_from_slice(&bytes[ended..]);
+            bytes = &bytes[..ended];
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        let large = match head {
+            Turn::Owner(_) => self.large(owner, bytes.len() - ended),
+            Turn::Exec(_) | Turn::Nobody | Turn::Fence => None,
+        };
+        if deliver(owner, Piece { bytes, ends, large }) == Taken::ButRest {
+            self.queue.disown();
+        }
     }
 
     /// What `owner` has coming, if it has begun with the last `begun` bytes, is large, and keeps others waiting.
@@ -401,6 +417,15 @@ impl<O: Clone + PartialEq> Shared<O> {
     fn is_early(&self, reply: &[u8]) -> bool {
         let head = self.queue.head();
         matches!(head, Some(Turn::Owner(_) | Turn::Exec(_))) && self.fence.is_echo(reply)
+    }
+
+    /// Bytes of a reply of which nothing need be known but where it ends: it is short, and an ordinary one of a client's. Nearly all are.
+    #[inline]
+    fn short_reply(&self, received: &[u8]) -> Option<usize> {
+        match self.queue.head()? {
+            Turn::Owner(_) => self.scanner.short_reply(received),
+            Turn::Exec(_) | Turn::Nobody | Turn::Fence => None,
+        }
     }
 
     /// Reads on to the end of a frame or of what was received.
@@ -440,3 +465,6 @@ impl<O> Drop for Shared<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,14 +274,14 @@ impl SharedLane {
             Poll::Ready(Err(fault)) => return Step::End(Ended::Lost(fault)),
             Poll::Ready(Ok(received)) => received,
         };
-        let owed = open.owed();
-        let paired = open.pair(&scratch[..received], now, |member, piece| {
+        let (owed, fresh) = (open.owed(), received.len());
+        let paired = open.pair(&scratch, received, now, |member, piece| {
             member.connection().map_or(Taken::All, |connection| {
                 connection.borrow_mut().take_replies(&piece, now)
             })
         });
         let mut expected = self.expected.get();
-        expected.on_received(received, owed - open.owed());
+        expected.on_received(fresh, owed - open.owed());
         self.expected.set(expected);
         match paired {
             Ok(()) => Step::Again,

@@ -89,15 +89,25 @@ impl ReplyScanner {
     /// The bytes aren't RESP. The same fault again at every further call.
     #[inline]
     pub fn advance(&mut self, input: &[u8]) -> Result<Step, ReplyFault> {
-        if matches!(self.stage, Stage::Ended)
-            && let Some(frame) = short_frame(input)
-        {
+        if let Some(consumed) = self.short_reply(input) {
+            let mut frame = Frame::new(input[0]);
+            frame.len = consumed as u64;
             return Ok(Step {
-                consumed: frame.len as usize,
+                consumed,
                 end: Some(frame),
             });
         }
         self.advance_by_elements(input)
+    }
+
+    /// Bytes of the next frame, if it begins and ends in `input`, answers a request and is of the kinds that nearly all are: an integer
+    /// or a string with a short header, or `+OK`. To the scanner it is as if it had been read. `None` says nothing of what is there.
+    #[inline]
+    pub fn short_reply(&self, input: &[u8]) -> Option<usize> {
+        match self.stage {
+            Stage::Ended => short_len(input),
+            _ => None,
+        }
     }
 
     fn advance_by_elements(&mut self, input: &[u8]) -> Result<Step, ReplyFault> {
@@ -435,24 +445,20 @@ impl ReplyScanner {
     }
 }
 
-/// The frame at the beginning of `input`, if it is whole and of the kinds that nearly all are: an integer or a string with a short
-/// header, or `+OK`. What it leaves alone isn't necessarily wrong, but read element by element, at five times the cost.
+/// The same at the beginning of `input`. What it leaves alone isn't necessarily wrong, but read element by element, at five times the
+/// cost.
 #[inline]
-fn short_frame(input: &[u8]) -> Option<Frame> {
-    let first = *input.first()?;
-    let len = match first {
+fn short_len(input: &[u8]) -> Option<usize> {
+    match *input.first()? {
         b'$' => {
             let (len, header) = short_header(b'$', input)?;
             let end = header + len;
-            (input.get(end..end + 2)? == b"\r\n").then_some(end + 2)?
+            (input.get(end..end + 2)? == b"\r\n").then_some(end + 2)
         }
-        b':' => short_header(b':', input)?.1,
-        b'+' => input.starts_with(b"+OK\r\n").then_some(5)?,
-        _ => return None,
-    };
-    let mut frame = Frame::new(first);
-    frame.len = len as u64;
-    Some(frame)
+        b':' => Some(short_header(b':', input)?.1),
+        b'+' => input.starts_with(b"+OK\r\n").then_some(5),
+        _ => None,
+    }
 }
 
 #[inline]

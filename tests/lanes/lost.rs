@@ -1,6 +1,7 @@
 //! A lane that is lost takes with it whatever of a client's was there: the client is closed, as a server's end would close it.
 
 use crate::bed::{Backend, Client, Redwall, wait_until};
+use crate::relay::{Moment, Relay};
 use crate::track::{Seen, everywhere, kill_lane, own_lane_at, own_lanes, shared, shared_lanes};
 
 fn app(redwall: &Redwall) -> Client {
@@ -143,4 +144,23 @@ fn where_it_is_wanted_an_error_stands_for_each_reply_that_is_lost_and_the_client
             "*2\r\n$8\r\napp:list\r\n$1\r\na\r\n"
         );
     });
+}
+
+#[test]
+fn a_small_reply_of_which_the_end_is_lost_is_lost_as_a_whole() {
+    let backend = Backend::start();
+    let (moment, half) = (Moment::InsteadOf(b"app:trigger"), b"$10\r\nhalf");
+    let relay = Relay::before(backend.socket(), moment, half);
+    let mut config = shared(&relay.url());
+    config.backend_more = "lost_replies = \"error\"\n".to_owned();
+    let redwall = config.start();
+    let mut client = app(&redwall);
+    assert_eq!(client.ask(&["SET", "app:k", "1"]), "+OK\r\n");
+    client.send(&["GET", "app:trigger"]);
+    wait_until("the half has been sent", || relay.slips() == 1);
+    for lane in shared_lanes(&backend) {
+        kill_lane(&backend, &lane);
+    }
+    assert_eq!(client.text(), LOST);
+    assert_eq!(client.ask(&["GET", "app:k"]), "$1\r\n1\r\n");
 }

@@ -402,6 +402,28 @@ proptest! {
         prop_assert_eq!(frame(&value).unwrap().len() as usize, len);
     }
 
+    #[test]
+    fn what_is_taken_for_a_short_reply_is_one_when_it_is_read_by_elements(
+        old in any_bytes(Protocol::Resp2),
+        len in 0_usize..1_200,
+        behind in any_bytes(Protocol::Resp3),
+    ) {
+        let bulk = [format!("${len}\r\n").as_bytes(), &vec![b'x'; len], b"\r\n", &behind].concat();
+        for bytes in [&old, &bulk, &b":17\r\n"[..], b"+OK\r\n"] {
+            let mut scanner = ReplyScanner::new();
+            if let Some(short) = scanner.short_reply(bytes) {
+                let step = scanner.advance_by_elements(bytes).unwrap();
+                prop_assert_eq!(step.consumed, short);
+                let frame = step.end.unwrap();
+                prop_assert!(frame.kind() == FrameKind::Reply && !frame.is_error() && !frame.is_null());
+            }
+        }
+        prop_assert_eq!(ReplyScanner::new().short_reply(&bulk).is_some(), len < 1_000);
+        let mut within = ReplyScanner::new();
+        within.advance(b"*2\r\n").unwrap();
+        prop_assert_eq!(within.short_reply(b":1\r\n"), None);
+    }
+
     /// The oracle refuses some content that can be delimited without being understood; never may it read another length.
     #[test]
     fn whatever_is_delimited_the_oracle_never_delimits_otherwise(

@@ -1,0 +1,147 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tokio::io::AsyncWriteExt;
+
+use super::*;
+use crate::backend::{Login, Purpose, connect, testing};
+use crate::resp::{Protocol, encode};
+
+/// A lane, and the backend at its other end.
+async fn lane() -> (Shared<u8>, tokio::net::TcpStream) {
+    let (listener, target) = testing::backend().await;
+    let (status, _metrics) = testing::status(&target);
+    let login = Login {
+        protocol: Protocol::Resp2,
+        number: 0,
+        name: "lane",
+    };
+    let (connected, backend) = tokio::join!(
+        connect(&target, &status, Purpose::Client, login),
+        testing::accept(&listener)
+    );
+    let lane = Shared::new(connected.unwrap(), Kept::Bytes, Instant::now());
+    (lane, backend)
+}
+
+/// A client asks, and doesn't say what.
+fn ask(lane: &mut Shared<u8>, owner: u8) {
+    lane.queue.expect(&owner);
+    lane.sending.put(b"*1\r\n$4\r\nTIME\r\n");
+}
+
+/// What was delivered: to whom, what, and how much of it belongs to a reply whose end hasn't come.
+type Delivered = Vec<(u8, Vec<u8>, usize)>;
+
+/// The backend sends `bytes`, and the lane delivers what it makes of them.
+async fn hear(
+    lane: &mut Shared<u8>,
+    backend: &mut tokio::net::TcpStream,
+    bytes: &[u8],
+    delivered: &mut Delivered,
+) {
+    let (mut scratch, mut left) = (vec![0; 64 * 1024], bytes.len());
+    backend.write_all(bytes).await.unwrap();
+    while left > 0 {
+        let received =
+            std::future::poll_fn(|context| lane.poll_receive(context, &mut scratch)).await;
+        let received = received.unwrap();
+        left -= received.len();
+        lane.pair(&scratch, received, Instant::now(), |owner, piece| {
+            assert_eq!(piece.lens().sum::<usize>(), piece.ended().len());
+            delivered.push((*owner, piece.bytes.to_vec(), piece.rest().len()));
+            Taken::All
+        })
+        .unwrap();
+    }
+}
+
+fn any_reply() -> impl Strategy<Value = Vec<u8>> {
+    let len = prop_oneof![
+        8 => 0_usize..2_000,
+        2 => 2_000..WHOLE as usize - 8,
+        1 => WHOLE as usize..3 * WHOLE as usize,
+    ];
+    let bulk = len.prop_map(|len| {
+        let mut bulk = Vec::new();
+        encode::bulk(&mut bulk, vec![b'x'; len]);
+        bulk
+    });
+    prop_oneof![
+        bulk.clone(),
+        vec(bulk, 0..4).prop_map(|items| {
+            let mut array = format!("*{}\r\n", items.len()).into_bytes();
+            array.extend(items.concat());
+            array
+        }),
+        any::<i64>().prop_map(|number| format!(":{number}\r\n").into_bytes()),
+        Just(b"+OK\r\n".to_vec()),
+        Just(b"-ERR no\r\n".to_vec()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn however_bytes_are_cut_each_hears_its_own_and_small_replies_whole(
+        asked in vec((0_u8..3, any_reply()), 1..30),
+        cuts in vec(prop_oneof![1_usize..100, 1_000_usize..30_000], 1..30),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let delivered = runtime.block_on(async {
+            let (mut lane, mut backend) = lane().await;
+            for (owner, _) in &asked {
+                ask(&mut lane, *owner);
+            }
+            let all: Vec<u8> = asked.iter().flat_map(|(_, reply)| reply.clone()).collect();
+            let (mut rest, mut cuts, mut delivered) = (&all[..], cuts.iter().cycle(), Vec::new());
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                hear(&mut lane, &mut backend, piece, &mut delivered).await;
+                rest = behind;
+            }
+            assert!(lane.queue.is_empty() && lane.begun.is_empty());
+            delivered
+        });
+        let mut replies = asked.iter();
+        // Whose the reply is that goes on, all of it, and how much has come.
+        let mut current: Option<(u8, &[u8], usize)> = None;
+        for (owner, bytes, begun) in &delivered {
+            let mut bytes = &bytes[..];
+            while !bytes.is_empty() {
+                let (whose, reply, from) = match current.take() {
+                    Some(current) => current,
+                    None => replies.next().map(|(whose, reply)| (*whose, &reply[..], 0)).unwrap(),
+                };
+                let len = (reply.len() - from).min(bytes.len());
+                prop_assert_eq!((whose, &reply[from..from + len]), (*owner, &bytes[..len]));
+                bytes = &bytes[len..];
+                if from + len < reply.len() {
+                    prop_assert_eq!((bytes.len(), *begun), (0, len));
+                    prop_assert!(reply.len() as u64 > WHOLE, "a small one in parts");
+                    current = Some((whose, reply, from + len));
+                }
+            }
+        }
+        prop_assert!(current.is_none() && replies.next().is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_large_reply_is_not_kept_from_its_client() {
+    let (mut lane, mut backend) = lane().await;
+    let mut delivered = Delivered::new();
+    ask(&mut lane, 1);
+    ask(&mut lane, 1);
+    hear(&mut lane, &mut backend, b"$5\r\nwh", &mut delivered).await;
+    assert_eq!(delivered, []);
+    hear(
+        &mut lane,
+        &mut backend,
+        b"ole\r\n$40000\r\nxx",
+        &mut delivered,
+    )
+    .await;
+    let bytes = b"$5\r\nwhole\r\n$40000\r\nxx".to_vec();
+    assert_eq!(delivered, [(1, bytes, 10)]);
+}
