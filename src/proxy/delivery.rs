@@ -32,10 +32,22 @@ impl Connection {
     }
 
     fn deliver_piece(&mut self, piece: &Piece<'_>, now: Instant) -> Result<Taken, End> {
+        let mut alike = Alike::default();
+        let taken = self.deliver_replies(piece, &mut alike, now);
+        self.count_latency(&alike, now);
+        taken
+    }
+
+    fn deliver_replies(
+        &mut self,
+        piece: &Piece<'_>,
+        alike: &mut Alike,
+        now: Instant,
+    ) -> Result<Taken, End> {
         match self.session.outstanding() {
             (_, 0) if self.out.is_empty() && self.session.shared_route() == Route::Client => {
                 for len in piece.lens() {
-                    self.end_reply(len, now)?;
+                    self.end_reply(len, alike, now)?;
                 }
                 let taken = self.begin_reply(piece, now);
                 let bytes = match taken {
@@ -52,7 +64,7 @@ impl Connection {
                     if self.session.shared_route() == Route::Client {
                         self.out.extend_from_slice(&piece.bytes[at..at + len]);
                     }
-                    self.end_reply(len, now)?;
+                    self.end_reply(len, alike, now)?;
                     at += len;
                 }
                 let route = self.session.shared_route();
@@ -68,15 +80,20 @@ impl Connection {
     }
 
     /// The last `len` bytes of a reply have come.
-    fn end_reply(&mut self, len: usize, now: Instant) -> Result<(), End> {
+    fn end_reply(&mut self, len: usize, alike: &mut Alike, now: Instant) -> Result<(), End> {
         let ended = self.session.on_shared_end(now, &mut self.out);
         let ended = ended.map_err(|fault| {
             tracing::error!(database = %self.database.name, %fault, "replies could not be paired");
             End(CloseReason::Backend)
         })?;
-        if let Some(shard) = self.worker.shard.database(self.database_index) {
-            shard.latency(now.saturating_duration_since(ended.since));
+        if alike.since != Some(ended.since) {
+            self.count_latency(alike, now);
+            *alike = Alike {
+                since: Some(ended.since),
+                replies: 0,
+            };
         }
+        alike.replies += 1;
         let whole = self.coming_in + len as u64;
         self.coming_in = 0;
         self.way.stay.replied(whole);
@@ -84,6 +101,15 @@ impl Connection {
             self.way.stay.had_large_reply(now);
         }
         Ok(())
+    }
+
+    /// Counts how long replies have taken.
+    fn count_latency(&self, alike: &Alike, now: Instant) {
+        if let Some(since) = alike.since
+            && let Some(shard) = self.worker.shard.database(self.database_index)
+        {
+            shard.latency(now.saturating_duration_since(since), alike.replies);
+        }
     }
 
     /// Something may have come of a reply that goes on.
@@ -189,6 +215,13 @@ impl Connection {
         let between = matches!(self.phase, Phase::Requests | Phase::ReadingAway);
         wanted && between && self.session.answer_lost(LOST, &mut self.out)
     }
+}
+
+/// Replies in a row that were asked for at the same moment, and have come at the same: they are counted at once.
+#[derive(Default)]
+struct Alike {
+    since: Option<Instant>,
+    replies: u64,
 }
 
 /// What is lost with a lane.

@@ -103,7 +103,7 @@ impl Connection {
                     self.way.stay.had_large_reply(now);
                 }
                 if let (Some(ended), Some(shard)) = (ended, shard) {
-                    shard.latency(now.saturating_duration_since(ended.since));
+                    shard.latency(now.saturating_duration_since(ended.since), 1);
                 }
             }
         }

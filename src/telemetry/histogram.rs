@@ -27,13 +27,13 @@ pub struct Reading {
 }
 
 impl Histogram {
-    /// Counts one duration.
-    pub fn observe(&self, duration: Duration) {
+    /// Counts a duration, `times` over.
+    pub fn observe(&self, duration: Duration, times: u64) {
         let seconds = duration.as_secs().saturating_mul(1_000_000);
         let micros = seconds.saturating_add(u64::from(duration.subsec_micros()));
         let bucket = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
-        self.buckets[bucket].add(1);
-        self.sum_micros.add(micros);
+        self.buckets[bucket].add(times);
+        self.sum_micros.add(micros.saturating_mul(times));
     }
 
     /// Adds this histogram's figures to `reading`.
@@ -53,7 +53,7 @@ mod tests {
     fn a_duration_falls_into_the_first_bucket_that_is_not_below_it() {
         let histogram = Histogram::default();
         for micros in [0, 50, 51, 10_000_000, 10_000_001] {
-            histogram.observe(Duration::from_micros(micros));
+            histogram.observe(Duration::from_micros(micros), 1);
         }
         let mut reading = Reading::default();
         histogram.add_to(&mut reading);

@@ -228,7 +228,7 @@ mod tests {
             shard
                 .database(0)
                 .unwrap()
-                .latency(Duration::from_micros(70));
+                .latency(Duration::from_micros(70), 1);
         }
         let text = metrics.text().unwrap();
         let name = command::rows()[0].name;

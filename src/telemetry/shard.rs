@@ -248,9 +248,9 @@ impl DatabaseShard {
         self.logins.add(usize::from(succeeded));
     }
 
-    /// Counts the time from a command's being forwarded to its reply's end.
-    pub fn latency(&self, duration: std::time::Duration) {
-        self.latency.observe(duration);
+    /// Counts the time from a command's being forwarded to its reply's end, of `replies` that took equally long.
+    pub fn latency(&self, duration: std::time::Duration, replies: u64) {
+        self.latency.observe(duration, replies);
     }
 
     /// Counts requests whose replies didn't come within the deadline.
