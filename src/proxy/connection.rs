@@ -32,10 +32,11 @@ pub(super) const REQUESTS_A_TURN: usize = 512;
 const READ_AHEAD: usize = 256 * 1024;
 
 /// Bytes that may wait for a client's socket while more is read from its own lane.
-const UNSENT: usize = 64 * 1024;
+const UNSENT: usize = 16 * 1024;
 
-/// Bytes that are read from one client's own lane before other connections of the worker have their turn.
-pub(super) const BYTES_A_TURN: usize = 128 * 1024;
+/// Bytes that are read from one client's own lane before other connections of the worker have their turn. More at once wouldn't cost
+/// less: they are encrypted while the processor's nearest memory has them.
+pub(super) const BYTES_A_TURN: usize = 32 * 1024;
 
 /// Rounds of moving bytes before other connections of the worker have their turn.
 const ROUNDS_A_TURN: usize = 8;
