@@ -54,6 +54,7 @@ impl Policy {
     /// Judges a request for a user of this policy. Pure, allocates nothing.
     ///
     /// The request may be the beginning of one that is streamed, if its row says that nothing later can change the verdict.
+    #[inline]
     pub fn evaluate<'r>(&self, user: &User, call: Call<'r>) -> Verdict<'r> {
         match self.judge(user, &call) {
             Ok(()) => Verdict::Allow(Permit::new(call, self.generation)),

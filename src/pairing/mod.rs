@@ -5,5 +5,5 @@ pub mod turns;
 
 pub use queue::{Done, Queue, Turn};
 pub use turns::{
-    Audience, Awaited, Earlier, Ended, Patience, QueuedSelect, ReplyEffect, Turns, Whole,
+    Audience, Awaited, Earlier, Ended, Patience, QueuedSelect, ReplyEffect, Special, Turns, Whole,
 };

@@ -43,7 +43,7 @@ pub enum ReplyEffect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuedSelect {
     /// Which of the queued commands it is, from 0: its reply stands there in EXEC's.
-    pub position: usize,
+    pub position: u32,
     /// The number that it asks for.
     pub number: u32,
     /// Whether another one comes before it, so that nothing is known if this one fails.
@@ -68,15 +68,40 @@ pub enum Patience {
     Unbounded,
 }
 
-/// A reply that the backend owes.
-#[derive(Clone, Debug)]
-pub struct Awaited {
+/// What is out of the ordinary about a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Special {
     /// Frames that are still to come; at least 1.
     pub frames: u32,
     /// Who hears it.
     pub audience: Audience,
     /// What it changes.
     pub effect: ReplyEffect,
+}
+
+/// As ordinary ones are: one frame for the client, which changes nothing.
+impl Default for Special {
+    fn default() -> Self {
+        Self {
+            frames: 1,
+            audience: Audience::Client,
+            effect: ReplyEffect::Nothing,
+        }
+    }
+}
+
+impl Special {
+    /// As a reply has it: `None` if it is an ordinary one.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
+/// A reply that the backend owes. There may be thousands, and nearly all are ordinary: so they are small.
+#[derive(Clone, Debug)]
+pub struct Awaited {
+    /// What is out of the ordinary about it, if anything is.
+    pub special: Option<Box<Special>>,
     /// Whether it has a deadline.
     pub patience: Patience,
     /// When the request was forwarded.
@@ -86,9 +111,21 @@ pub struct Awaited {
 }
 
 impl Awaited {
-    /// Whether an error may stand for it: it is one frame for the client, and changes nothing.
-    fn is_plain(&self) -> bool {
-        self.frames == 1 && self.audience == Audience::Client && self.effect == ReplyEffect::Nothing
+    /// Whether it is an ordinary one: an error may stand for it.
+    pub fn is_ordinary(&self) -> bool {
+        self.special.is_none()
+    }
+
+    /// Whether the client hears it.
+    pub fn is_for_client(&self) -> bool {
+        let special = self.special.as_ref();
+        special.is_none_or(|special| special.audience == Audience::Client)
+    }
+
+    /// What it changes.
+    pub fn effect(&self) -> ReplyEffect {
+        let special = self.special.as_ref();
+        special.map_or(ReplyEffect::Nothing, |special| special.effect)
     }
 }
 
@@ -224,6 +261,7 @@ impl Turns {
     }
 
     /// A request has been forwarded: its reply is the last to come.
+    #[inline]
     pub fn expect(&mut self, awaited: Awaited) {
         if self.awaited() == 0 {
             self.head_since = Some(awaited.since);
@@ -273,7 +311,9 @@ impl Turns {
     ///
     /// Returns what ended, if it was the reply's last frame; then writes the answers whose turn has come to `out`.
     pub fn frame_ended(&mut self, whole: Whole, now: Instant, out: &mut Vec<u8>) -> Option<Ended> {
-        self.passed(out);
+        if self.passing == Passing::Frame {
+            self.passed(out);
+        }
         if let Some(since) = self.pop_late() {
             self.excuse(now);
             return Some(Ended {
@@ -285,22 +325,26 @@ impl Turns {
         let Some(Turn::Awaited(head)) = self.queue.front_mut() else {
             return None;
         };
-        head.frames = head.frames.saturating_sub(1);
-        if head.frames > 0 && whole == Whole::IfAnnounced {
-            return None;
+        if let Some(special) = &mut head.special {
+            special.frames = special.frames.saturating_sub(1);
+            if special.frames > 0 && whole == Whole::IfAnnounced {
+                return None;
+            }
         }
         let Some(Turn::Awaited(head)) = self.queue.pop_front() else {
             return None;
         };
         self.awaited -= 1;
         self.blocking -= u32::from(head.patience == Patience::Unbounded);
-        if let Audience::Instead(bytes) = &head.audience {
+        if let Some(special) = &head.special
+            && let Audience::Instead(bytes) = &special.audience
+        {
             out.extend_from_slice(bytes);
         }
         self.write_answers(out);
         self.excuse(now);
         Some(Ended {
-            effect: head.effect,
+            effect: head.effect(),
             row: head.row,
             since: head.since,
         })
@@ -315,6 +359,7 @@ impl Turns {
         since
     }
 
+    #[inline]
     fn write_answers(&mut self, out: &mut Vec<u8>) {
         while let Some(Turn::Answered(answer)) = self.queue.front() {
             self.held -= answer.len();
@@ -349,11 +394,11 @@ impl Turns {
     /// No reply comes any more: `answer` stands for each. False, and nothing is changed, if one can't be answered so, or one may still be
     /// carried out of which the client was told long ago.
     pub fn answer_lost(&mut self, out: &mut Vec<u8>, answer: impl Fn(&mut Vec<u8>)) -> bool {
-        let all_plain = self.queue.iter().all(|turn| match turn {
-            Turn::Awaited(awaited) => awaited.is_plain(),
+        let all_ordinary = self.queue.iter().all(|turn| match turn {
+            Turn::Awaited(awaited) => awaited.is_ordinary(),
             Turn::Answered(_) => true,
         });
-        if !all_plain || self.is_inside_frame() || self.is_late() {
+        if !all_ordinary || self.is_inside_frame() || self.is_late() {
             return false;
         }
         while let Some(Turn::Awaited(_)) = self.queue.front() {
@@ -389,7 +434,7 @@ impl Turns {
         while let Some(first) = self.first()
             && self.due(first, allowed).is_some_and(|due| now >= due)
         {
-            if is_bound || !first.is_plain() {
+            if is_bound || !first.is_ordinary() {
                 return Err(self.late() - before);
             }
             let since = first.since;
@@ -404,7 +449,7 @@ impl Turns {
 
     fn awaits_exec(&self) -> bool {
         let is_exec = |turn: &Turn| match turn {
-            Turn::Awaited(awaited) => matches!(awaited.effect, ReplyEffect::Exec(_)),
+            Turn::Awaited(awaited) => matches!(awaited.effect(), ReplyEffect::Exec(_)),
             Turn::Answered(_) => false,
         };
         self.queue.iter().any(is_exec)

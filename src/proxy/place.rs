@@ -151,7 +151,7 @@ impl Way {
                 }
             },
         }
-        session.forwarded(forward);
+        session.forwarded(forward, site.now);
         Sent::Done
     }
 

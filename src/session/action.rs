@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::acl::{DenialReason, Permit, Policy};
 use crate::command::{CommandId, LaneNeed};
-use crate::pairing::{Awaited, ReplyEffect};
+use crate::pairing::{Patience, ReplyEffect, Special};
 use crate::resp::Protocol;
 
 /// What surrounds a request: everything that the session doesn't keep itself.
@@ -90,7 +90,9 @@ pub enum LoginOutcome {
 pub struct Forward<'r> {
     pub(super) permit: Permit<'r>,
     pub(super) wire: Wire,
-    pub(super) awaited: Awaited,
+    pub(super) lane: LaneNeed,
+    pub(super) patience: Patience,
+    pub(super) special: Option<Box<Special>>,
 }
 
 /// What the backend is sent for a permitted request.
@@ -145,9 +147,9 @@ impl<'r> Forward<'r> {
         self.permit.call().spec.id
     }
 
-    /// What sort of connection it needs.
+    /// What sort of connection it needs, by its row and its arguments.
     pub fn lane(&self) -> LaneNeed {
-        self.permit.call().spec.lane
+        self.lane
     }
 
     /// The permit: it says under which generation of the policy the request was judged.

@@ -5,7 +5,7 @@ use super::Session;
 use super::action::{Around, Forward, Wire};
 use super::transaction::Transaction;
 use crate::command::{self, LaneNeed};
-use crate::pairing::{Audience, Awaited, Patience, ReplyEffect};
+use crate::pairing::{Patience, ReplyEffect, Special};
 use crate::resp::Request;
 
 impl Session {
@@ -43,14 +43,13 @@ impl Session {
             Some(Forward {
                 permit: self.verdict(call, around).ok()?,
                 wire: Wire::Verbatim,
-                awaited: Awaited {
-                    frames: 1,
-                    audience: Audience::Client,
+                lane: command::lane_need(&call),
+                patience: Patience::Bounded,
+                special: Special {
                     effect,
-                    patience: Patience::Bounded,
-                    since: around.now,
-                    row: Some(call.spec.id),
-                },
+                    ..Special::default()
+                }
+                .boxed(),
             })
         };
         requests.iter().enumerate().map(forward).collect()

@@ -3,7 +3,7 @@
 use super::Session;
 use super::action::{Action, Handled, Internal, Wire};
 use super::transaction::{Aborted, Transaction};
-use crate::pairing::{Audience, ReplyEffect};
+use crate::pairing::{Audience, ReplyEffect, Special};
 use crate::resp::encode;
 
 /// DISCARD on the wire.
@@ -47,16 +47,21 @@ impl Session {
     }
 
     /// How a permitted EXEC is forwarded: one of which a command was refused as a DISCARD, so that none of it runs.
-    pub(super) fn exec_on_the_wire(&self) -> (Wire, Audience, ReplyEffect) {
+    pub(super) fn exec_on_the_wire(&self) -> (Wire, Special) {
         match self.transaction {
-            Transaction::None | Transaction::Watching => {
-                (Wire::Verbatim, Audience::Client, ReplyEffect::Nothing)
-            }
+            Transaction::None | Transaction::Watching => (Wire::Verbatim, Special::default()),
             Transaction::Queuing {
                 aborted: Aborted::No,
                 select,
                 ..
-            } => (Wire::Verbatim, Audience::Client, ReplyEffect::Exec(select)),
+            } => {
+                let effect = ReplyEffect::Exec(select);
+                let special = Special {
+                    effect,
+                    ..Special::default()
+                };
+                (Wire::Verbatim, special)
+            }
             Transaction::Queuing {
                 aborted: Aborted::Yes,
                 ..
@@ -66,11 +71,12 @@ impl Session {
                     &mut text,
                     "EXECABORT Transaction discarded because of previous errors.",
                 );
-                (
-                    Wire::Instead(DISCARD),
-                    Audience::Instead(text),
-                    ReplyEffect::MustSucceed,
-                )
+                let special = Special {
+                    frames: 1,
+                    audience: Audience::Instead(text),
+                    effect: ReplyEffect::MustSucceed,
+                };
+                (Wire::Instead(DISCARD), special)
             }
         }
     }

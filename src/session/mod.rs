@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::acl::{self, NoPass, Policy, Principal, Verdict};
 use crate::command;
-use crate::pairing::{Audience, ReplyEffect, Turns};
+use crate::pairing::Turns;
 use crate::resp::{Limits, OwnedRequest, Protocol, encode};
 use acknowledged::Written;
 use client_command::Names;
@@ -213,10 +213,7 @@ impl Session {
         let may_be_asked_again = self.turns.only().is_some_and(|only| {
             let row = only.row.and_then(command::row);
             let only_reads = row.is_some_and(|row| row.flags.has(command::flags::bits::READONLY));
-            only_reads
-                && only.audience == Audience::Client
-                && only.effect == ReplyEffect::Nothing
-                && only.frames == 1
+            only_reads && only.is_ordinary()
         });
         if may_be_asked_again && !self.needs_its_lane() {
             self.turns.cut_off();

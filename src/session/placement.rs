@@ -4,7 +4,7 @@ use super::action::Forward;
 use super::request::selected;
 use super::subscriptions;
 use super::{Session, Transaction};
-use crate::command::{LaneNeed, flags, lane_need};
+use crate::command::{Call, LaneNeed, flags};
 
 /// Requests of more bytes travel apart from the small ones, which would wait behind them: a server reads so many of a connection at
 /// a time.
@@ -48,44 +48,74 @@ impl Session {
     /// Where `forward` goes.
     pub fn placement(&self, forward: &Forward<'_>) -> Placement {
         let call = forward.permit().call();
-        let need = lane_need(call);
         let name = call.spec.name;
-        if need == LaneNeed::Redwall {
-            return match (selected(*call), self.transaction) {
+        match forward.lane() {
+            LaneNeed::Shared => {
+                let bytes = forward.bytes().len();
+                if self.needs_its_lane() || !call.request.is_whole() || bytes >= LARGE {
+                    Placement::Own(Trace::None)
+                } else if bytes > BULKY {
+                    Placement::Shared(Class::Bulk)
+                } else {
+                    Placement::Shared(Class::Small)
+                }
+            }
+            LaneNeed::Redwall => match (selected(*call), self.transaction) {
                 (Some(number), Transaction::None) if name == "select" && !self.needs_its_lane() => {
                     Placement::Select(number)
                 }
                 // In a transaction the backend queues what is Redwall's at other times.
                 _ => Placement::Own(Trace::None),
-            };
-        }
-        let passes = call.spec.flags.has(flags::bits::BLOCKING)
-            || matches!(
-                name,
-                "multi" | "exec" | "discard" | "watch" | "unwatch" | "wait" | "waitaof"
-            );
-        let own = match need {
-            LaneNeed::Own => true,
+            },
             // A busy server answers these and hardly anything else; each is answered in one frame.
             LaneNeed::OwnForever
                 if matches!(name, "script|kill" | "function|kill") && !self.needs_its_lane() =>
             {
-                return Placement::Anywhere;
+                Placement::Anywhere
             }
-            LaneNeed::OwnForever => return Placement::Own(Trace::Some),
-            LaneNeed::Shared | LaneNeed::Redwall => false,
-        };
-        let bytes = forward.bytes().len();
-        match own {
-            true if passes && subscriptions::of_command(name).is_none() => {
-                Placement::Own(Trace::None)
-            }
-            true => Placement::Own(Trace::Some),
-            false if self.needs_its_lane() || !call.request.is_whole() || bytes >= LARGE => {
-                Placement::Own(Trace::None)
-            }
-            false if bytes > BULKY => Placement::Shared(Class::Bulk),
-            false => Placement::Shared(Class::Small),
+            LaneNeed::OwnForever => Placement::Own(Trace::Some),
+            LaneNeed::Own => Placement::Own(trace(call)),
+        }
+    }
+}
+
+/// What a request that needs a connection to itself leaves behind there.
+fn trace(call: &Call<'_>) -> Trace {
+    let name = call.spec.name;
+    let passes = call.spec.flags.has(flags::bits::BLOCKING)
+        || matches!(
+            name,
+            "multi" | "exec" | "discard" | "watch" | "unwatch" | "wait" | "waitaof"
+        );
+    match passes && subscriptions::of_command(name).is_none() {
+        true => Trace::None,
+        false => Trace::Some,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::rows;
+
+    /// They are forwarded without a look at their names.
+    #[test]
+    fn no_row_that_may_share_a_connection_has_an_effect_on_the_session() {
+        let shared = rows().iter().filter(|spec| spec.lane == LaneNeed::Shared);
+        for spec in shared {
+            assert!(
+                subscriptions::of_command(spec.name).is_none(),
+                "{}",
+                spec.name
+            );
+            let effects = ["multi", "exec", "discard", "watch", "unwatch", "select"];
+            assert!(!effects.contains(&spec.name), "{}", spec.name);
+            let waits = matches!(spec.name, "wait" | "waitaof");
+            assert!(
+                !waits && !spec.flags.has(flags::bits::BLOCKING),
+                "{}",
+                spec.name
+            );
         }
     }
 }

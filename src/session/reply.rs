@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::subscriptions::{self, Kind};
 use super::{Session, acknowledged};
-use crate::pairing::{Audience, Earlier, Ended, QueuedSelect, ReplyEffect, Whole};
+use crate::pairing::{Earlier, Ended, QueuedSelect, ReplyEffect, Whole};
 use crate::resp::{Frame, FrameKind, Protocol};
 
 /// Where a frame's bytes go.
@@ -63,7 +63,7 @@ impl Session {
                 Ok(Route::Client)
             }
             FrameKind::Reply | FrameKind::Attribute => match self.turns.head() {
-                Some(head) if head.audience == Audience::Client => Ok(Route::Client),
+                Some(head) if head.is_for_client() => Ok(Route::Client),
                 Some(_) => Ok(Route::Nobody),
                 None => Err(PairingFault::Surplus),
             },
@@ -204,7 +204,7 @@ impl Session {
         if frame.is_error() || frame.is_null() {
             return Ok(());
         }
-        match (frame.is_error_at(select.position), select.earlier) {
+        match (frame.is_error_at(select.position as usize), select.earlier) {
             (false, _) => self.database = select.number,
             (true, Earlier::None) => {}
             (true, Earlier::Some) => return Err(PairingFault::OutOfStep),
@@ -215,7 +215,7 @@ impl Session {
     fn awaits_confirmations(&self) -> bool {
         self.turns
             .head()
-            .is_some_and(|head| head.effect == ReplyEffect::Confirmations)
+            .is_some_and(|head| head.effect() == ReplyEffect::Confirmations)
     }
 
     fn expects_resp2_messages(&self) -> bool {

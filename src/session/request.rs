@@ -8,9 +8,9 @@ use super::login::NO_AUTH;
 use super::strict;
 use super::subscriptions::{self, Move};
 use super::transaction::Transaction;
-use crate::acl::{DenialReason, Permit, Verdict};
+use crate::acl::{Denial, DenialReason, Permit, User, Verdict};
 use crate::command::{self, Call, ClassifyFault, LaneNeed, flags};
-use crate::pairing::{Audience, Awaited, Patience, ReplyEffect};
+use crate::pairing::{Audience, Awaited, Patience, ReplyEffect, Special};
 use crate::resp::{Frame, Protocol, Request, encode};
 
 /// What a user without all keys gets of INFO: the rest tells of other databases' keys.
@@ -30,11 +30,10 @@ impl Session {
             // It may lie behind the blocked command for days, and must be judged by the rights of that day.
             return Action::Wait;
         }
-        let classified = command::classify(request);
         if self.principal.is_none() {
-            return self.before_login(classified, request, around, out);
+            return self.before_login(command::classify(request), request, around, out);
         }
-        let call = match classified {
+        let call = match command::classify(request) {
             Ok(call) => call,
             Err(fault) => return self.unknown(fault, request, out),
         };
@@ -70,34 +69,59 @@ impl Session {
     }
 
     /// A forwarded request's bytes are on their way: its reply is awaited from now on.
-    pub fn forwarded(&mut self, forward: Forward<'_>) {
+    pub fn forwarded(&mut self, forward: Forward<'_>, now: Instant) {
+        let row = Some(forward.row());
         let Forward {
             permit,
             wire,
-            mut awaited,
+            lane,
+            patience,
+            mut special,
         } = forward;
-        let Call { spec, request } = *permit.call();
+        match lane {
+            LaneNeed::Shared => self.transaction.queue(None),
+            LaneNeed::Own | LaneNeed::OwnForever | LaneNeed::Redwall => {
+                self.takes_effect(*permit.call(), wire, &mut special);
+            }
+        }
+        self.turns.expect(Awaited {
+            special,
+            patience,
+            since: now,
+            row,
+        });
+    }
+
+    /// What a request changes on its way that needs a connection to itself.
+    fn takes_effect(&mut self, call: Call<'_>, wire: Wire, special: &mut Option<Box<Special>>) {
+        let Call { spec, request } = call;
         match spec.name {
             "multi" => self.transaction.multi(),
             "watch" => self.transaction.watch(),
             "unwatch" => self.transaction.unwatch(),
             "exec" | "discard" => {
-                if let ReplyEffect::Exec(Some(_)) = awaited.effect {
+                let effect = special.as_ref().map(|special| special.effect);
+                if let Some(ReplyEffect::Exec(Some(_))) = effect {
                     self.selecting += 1;
                 }
                 self.transaction.end();
             }
-            "select" => self.selecting(selected(*permit.call())),
+            "select" => self.selecting(selected(call)),
             name => {
                 self.transaction.queue(None);
                 if wire == Wire::Verbatim
                     && let Some((kind, direction)) = subscriptions::of_command(name)
                 {
-                    awaited.frames = self.subscriptions.forwarded(kind, direction, request);
+                    let frames = self.subscriptions.forwarded(kind, direction, request);
+                    *special = Special {
+                        frames,
+                        effect: ReplyEffect::Confirmations,
+                        ..Special::default()
+                    }
+                    .boxed();
                 }
             }
         }
-        self.turns.expect(awaited);
     }
 
     /// A permitted SELECT of a number that the backend has: it counts for the requests that come next.
@@ -113,10 +137,13 @@ impl Session {
             answer,
             effect,
         } = internal;
-        self.turns.expect(Awaited {
+        let special = Special {
             frames: 1,
             audience: Audience::Instead(answer),
             effect,
+        };
+        self.turns.expect(Awaited {
+            special: special.boxed(),
             patience: Patience::Bounded,
             since: now,
             row: None,
@@ -178,6 +205,7 @@ impl Session {
     }
 
     /// Lets the policy decide, and says what a permitted request needs.
+    #[inline]
     pub(super) fn judge<'r>(
         &mut self,
         call: Call<'r>,
@@ -221,31 +249,52 @@ impl Session {
     }
 
     /// The verdict; for a denial also the text that the client must be told.
+    #[inline]
     pub(super) fn verdict<'r>(
         &self,
         call: Call<'r>,
         around: Around<'_>,
     ) -> Result<Permit<'r>, (Denied, Vec<u8>)> {
-        let denied = |reason| Denied {
-            row: call.spec.id,
-            reason,
-        };
         let Some(principal) = &self.principal else {
-            return Err((denied(DenialReason::Command), NO_AUTH.into()));
+            let denied = Denied {
+                row: call.spec.id,
+                reason: DenialReason::Command,
+            };
+            return Err((denied, NO_AUTH.into()));
         };
         match around.policy.evaluate(principal.user(), call) {
             Verdict::Allow(permit) => Ok(permit),
-            Verdict::Deny(denial) => {
-                let text = denial.wire_text(principal.user(), &call).to_string();
-                Err((denied(denial.reason()), text.into()))
-            }
+            Verdict::Deny(denial) => Err(told(denial, principal.user(), &call)),
         }
     }
 
-    /// Says how a permitted request is forwarded; refuses by name what would put session and backend out of step.
+    /// Says how a permitted request is forwarded.
+    #[inline]
     pub(super) fn place<'r>(
         &mut self,
         permit: Permit<'r>,
+        around: Around<'_>,
+        out: &mut Vec<u8>,
+    ) -> Action<'r> {
+        let call = *permit.call();
+        let lane = command::lane_need(&call);
+        if lane == LaneNeed::Shared && call.spec.name != "info" {
+            return Action::Forward(Forward {
+                permit,
+                wire: Wire::Verbatim,
+                lane,
+                patience: Patience::Bounded,
+                special: None,
+            });
+        }
+        self.place_with_effect(permit, lane, around, out)
+    }
+
+    /// The same of one that may do more than be answered; refuses by name what would put session and backend out of step.
+    fn place_with_effect<'r>(
+        &mut self,
+        permit: Permit<'r>,
+        lane: LaneNeed,
         around: Around<'_>,
         out: &mut Vec<u8>,
     ) -> Action<'r> {
@@ -269,33 +318,26 @@ impl Session {
             return self.refuse(call, &text, out);
         }
         let mut wire = Wire::Verbatim;
-        let mut audience = Audience::Client;
-        let mut effect = ReplyEffect::Nothing;
+        let mut special = Special::default();
         match (call.spec.name, self.transaction) {
-            ("exec", _) => (wire, audience, effect) = self.exec_on_the_wire(),
+            ("exec", _) => (wire, special) = self.exec_on_the_wire(),
             ("multi", Transaction::None | Transaction::Watching) => {
-                effect = ReplyEffect::MustSucceed
+                special.effect = ReplyEffect::MustSucceed
             }
             ("select", Transaction::None | Transaction::Watching) => {
-                effect = ReplyEffect::Select(selected(call));
+                special.effect = ReplyEffect::Select(selected(call));
             }
             ("info", _) if !self.sees_all_keys() => wire = Wire::Instead(INFO_WITHOUT_KEYSPACE),
-            _ if joins.is_some() => effect = ReplyEffect::Confirmations,
+            _ if joins.is_some() => special.effect = ReplyEffect::Confirmations,
             _ => {}
         }
         let patience = patience(call, self.transaction);
-        let awaited = Awaited {
-            frames: 1,
-            audience,
-            effect,
-            patience,
-            since: around.now,
-            row: Some(call.spec.id),
-        };
         Action::Forward(Forward {
             permit,
             wire,
-            awaited,
+            lane,
+            patience,
+            special: special.boxed(),
         })
     }
 
@@ -326,6 +368,16 @@ impl Session {
             Transaction::None | Transaction::Watching => self.selecting += 1,
         }
     }
+}
+
+/// A denial with the text that the client is told.
+#[cold]
+fn told(denial: Denial, user: &User, call: &Call<'_>) -> (Denied, Vec<u8>) {
+    let denied = Denied {
+        row: call.spec.id,
+        reason: denial.reason(),
+    };
+    (denied, denial.wire_text(user, call).to_string().into())
 }
 
 /// The number that a SELECT asks for, if it is one.

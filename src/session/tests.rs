@@ -117,7 +117,7 @@ impl Bed {
         match self.session.on_request(request, around, &mut self.out) {
             Action::Forward(forward) => {
                 self.wire.extend_from_slice(forward.bytes());
-                self.session.forwarded(forward);
+                self.session.forwarded(forward, around.now);
                 "forwarded"
             }
             Action::Wait => "wait",

@@ -59,7 +59,8 @@ impl Transaction {
         if let Self::Queuing { queued, select, .. } = self {
             if let Some(number) = number {
                 *select = Some(QueuedSelect {
-                    position: *queued,
+                    // SELECT is refused beyond a number that is small.
+                    position: *queued as u32,
                     number,
                     earlier: match select {
                         None => Earlier::None,

@@ -1,10 +1,23 @@
 use super::*;
 
 fn awaited(frames: u32, audience: Audience) -> Awaited {
-    Awaited {
+    special(Special {
         frames,
         audience,
-        effect: ReplyEffect::Nothing,
+        ..Special::default()
+    })
+}
+
+fn with_effect(effect: ReplyEffect) -> Awaited {
+    special(Special {
+        effect,
+        ..Special::default()
+    })
+}
+
+fn special(special: Special) -> Awaited {
+    Awaited {
+        special: special.boxed(),
         patience: Patience::Bounded,
         since: Instant::now(),
         row: None,
@@ -218,10 +231,7 @@ fn what_the_client_has_begun_to_hear_or_what_changes_the_session_is_not_answered
     for other in [
         awaited(2, Audience::Client),
         awaited(1, Audience::Nobody),
-        Awaited {
-            effect: ReplyEffect::MustSucceed,
-            ..awaited(1, Audience::Client)
-        },
+        with_effect(ReplyEffect::MustSucceed),
     ] {
         let mut turns = Turns::default();
         turns.expect(awaited(1, Audience::Client));
@@ -282,10 +292,7 @@ fn an_error_stands_for_each_reply_that_is_lost_or_for_none() {
         (b"!a!b".as_slice(), true)
     );
     assert!(!turns.is_blocked() && turns.held() == 0 && lost(&mut turns, &mut out));
-    let exec = Awaited {
-        effect: ReplyEffect::Exec(None),
-        ..awaited(1, Audience::Client)
-    };
+    let exec = with_effect(ReplyEffect::Exec(None));
     turns.expect(awaited(1, Audience::Client));
     turns.expect(exec);
     assert!(!lost(&mut turns, &mut out));
@@ -308,10 +315,7 @@ fn an_error_stands_for_each_reply_that_is_lost_or_for_none() {
 fn what_was_queued_is_not_said_to_have_failed_while_exec_may_succeed() {
     let (mut turns, mut out) = (Turns::default(), Vec::new());
     turns.expect(awaited(1, Audience::Client));
-    turns.expect(Awaited {
-        effect: ReplyEffect::Exec(None),
-        ..awaited(1, Audience::Client)
-    });
+    turns.expect(with_effect(ReplyEffect::Exec(None)));
     let later = Instant::now() + Duration::from_secs(100);
     let told = turns.answer_overdue(Duration::ZERO, later, &mut out, |out| out.push(b'!'));
     assert_eq!((told, out.len()), (Err(0), 0));

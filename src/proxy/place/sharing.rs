@@ -32,7 +32,7 @@ impl Way {
                 self.meet(site);
                 for forward in block {
                     session.may_write(&forward);
-                    session.forwarded(forward);
+                    session.forwarded(forward, site.now);
                 }
                 Some(Sent::Done)
             }
