@@ -145,3 +145,61 @@ async fn the_beginning_of_a_large_reply_is_not_kept_from_its_client() {
     let bytes = b"$5\r\nwhole\r\n$40000\r\nxx".to_vec();
     assert_eq!(delivered, [(1, bytes, 10)]);
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_large_reply_doesn_t_depend_on_where_its_header_is_cut() {
+    let header = b"$2000000\r\n";
+    for cut in 1..header.len() {
+        let (mut lane, mut backend) = lane().await;
+        ask(&mut lane, 1);
+        ask(&mut lane, 2);
+        let mut delivered = Delivered::new();
+        hear(&mut lane, &mut backend, &header[..cut], &mut delivered).await;
+        assert_eq!(delivered, [], "{cut}");
+        let (mut scratch, mut large) = (vec![0; 64 * 1024], None);
+        backend.write_all(&header[cut..]).await.unwrap();
+        let received =
+            std::future::poll_fn(|context| lane.poll_receive(context, &mut scratch)).await;
+        lane.pair(&scratch, received.unwrap(), Instant::now(), |_, piece| {
+            large = piece.large.map(|large| large.least_len);
+            Taken::All
+        })
+        .unwrap();
+        assert_eq!(large, Some(2_000_000 + header.len() as u64 + 2), "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn an_echo_that_comes_too_early_is_recognised_however_it_is_cut() {
+    for cut in [1, 4, 20, 38] {
+        let (mut lane, mut backend) = lane().await;
+        ask(&mut lane, 1);
+        let echo = fence(&mut lane);
+        let mut delivered = Delivered::new();
+        hear(&mut lane, &mut backend, &echo[..cut], &mut delivered).await;
+        let mut scratch = vec![0; 64 * 1024];
+        backend.write_all(&echo[cut..]).await.unwrap();
+        let received =
+            std::future::poll_fn(|context| lane.poll_receive(context, &mut scratch)).await;
+        let paired = lane.pair(&scratch, received.unwrap(), Instant::now(), |_, piece| {
+            panic!("{} was delivered", piece.bytes.escape_ascii())
+        });
+        assert_eq!(
+            (paired, delivered),
+            (Err(SharedFault::Fence), vec![]),
+            "{cut}"
+        );
+    }
+}
+
+/// The lane asks for an echo; what it will be.
+fn fence(lane: &mut Shared<u8>) -> Vec<u8> {
+    lane.used = Used::Yes;
+    let before = lane.sending.unsent().len();
+    lane.append_fence(Instant::now());
+    let request = &lane.sending.unsent()[before..];
+    request
+        .strip_prefix(b"*2\r\n$4\r\nECHO\r\n")
+        .unwrap()
+        .to_vec()
+}
