@@ -306,6 +306,7 @@ impl<O: Clone + PartialEq> Shared<O> {
     ) -> Result<(), SharedFault> {
         self.moved = now;
         self.begun.clear();
+        self.begun.shrink_to(WHOLE as usize);
         let mut ends = std::mem::take(&mut self.ends);
         let paired = self.cut(
             &scratch[..received.end],

@@ -217,10 +217,11 @@ impl Turns {
         self.held
     }
 
-    /// Bytes of memory that are held.
+    /// Bytes of memory that are held, as if every reply that is awaited were special.
     pub fn memory(&self) -> usize {
         let late = self.late() * size_of::<Instant>();
-        self.queue.capacity() * size_of::<Turn>() + late + self.held
+        let special = self.awaited as usize * size_of::<Special>();
+        self.queue.capacity() * size_of::<Turn>() + special + late + self.held
     }
 
     /// Gives back the memory that is kept for the next turns, unless there are any.

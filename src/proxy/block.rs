@@ -16,6 +16,9 @@ use crate::telemetry::VerdictLabel;
 /// Requests of such a transaction, MULTI and EXEC among them, at most: nobody else is served in between.
 const MOST_REQUESTS: usize = 32;
 
+/// Bytes of MULTI as libraries write it.
+const MULTI: usize = b"*1\r\n$5\r\nMULTI\r\n".len();
+
 /// What became of a transaction.
 pub(super) enum Block {
     /// So many bytes of requests are on their way.
@@ -25,14 +28,19 @@ pub(super) enum Block {
 }
 
 impl Connection {
-    /// Sends the transaction that begins with the request at `at`, if it is here as a whole and may share. `None`, and nothing has
-    /// happened, if that request doesn't begin one, or its requests have to go one by one.
+    /// Sends the transaction that begins with the request of `len` bytes at `at`, if it is here as a whole and may share. `None`, and
+    /// nothing has happened, if that request doesn't begin one, or its requests have to go one by one.
     pub(super) fn offer_block(
         &mut self,
         at: usize,
+        len: usize,
         context: &mut Context<'_>,
         now: Instant,
     ) -> Option<Block> {
+        // Looked at first, because every request comes by here.
+        if len != MULTI {
+            return None;
+        }
         let name = self.scanner.request(&self.input[at..]).arg(0)?;
         // Looking ahead costs something, so not before it is known that it may be of use.
         if !name.eq_ignore_ascii_case(b"multi") || self.way.has_its_own(now) {

@@ -193,11 +193,14 @@ impl Connection {
             moved |= full != self.fullness();
             self.weigh();
             self.let_lane_go_on();
-            if requests == 0 || bytes >= BYTES_A_TURN / 2 {
+            if requests == 0 {
                 // There may be more of them here.
                 break;
             }
             self.end_if_done()?;
+            if bytes >= BYTES_A_TURN / 2 {
+                break;
+            }
             if !has_room {
                 self.seat.wake_at(Some(now));
                 return Ok(Poll::Pending);

@@ -109,7 +109,7 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<Step, End> {
-        let (step, len) = match self.offer_block(*taken, context, now) {
+        let (step, len) = match self.offer_block(*taken, len, context, now) {
             Some(Block::Sent(len)) => (Step::Again, len),
             Some(Block::Wait) => (Step::Wait, len),
             None => (self.offer(*taken, context, now)?, len),
