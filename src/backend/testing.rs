@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::BackendStatus;
+use super::{BackendStatus, Connected, Login, Purpose, connect};
+use crate::resp::Protocol;
 use crate::snapshot::{BackendAddress, BackendTarget};
 use crate::telemetry::Metrics;
 
@@ -60,6 +61,22 @@ pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
     let facts = b"*8\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n+mode\r\n+standalone\r\n+role\r\n+master\r\n";
     stream.write_all(facts).await.unwrap();
     stream
+}
+
+/// A connection that is logged in, and the backend's end of it.
+pub(crate) async fn connected() -> (Connected, TcpStream) {
+    let (listener, target) = backend().await;
+    let (status, _metrics) = status(&target);
+    let login = Login {
+        protocol: Protocol::Resp2,
+        number: 0,
+        name: "lane",
+    };
+    let (connected, stream) = tokio::join!(
+        connect(&target, &status, Purpose::Client, login),
+        accept(&listener)
+    );
+    (connected.unwrap(), stream)
 }
 
 /// Reads until a request with `word` is there.

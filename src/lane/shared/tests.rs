@@ -3,23 +3,13 @@ use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
-use crate::backend::{Login, Purpose, connect, testing};
-use crate::resp::{Protocol, encode};
+use crate::backend::testing;
+use crate::resp::encode;
 
 /// A lane, and the backend at its other end.
 async fn lane() -> (Shared<u8>, tokio::net::TcpStream) {
-    let (listener, target) = testing::backend().await;
-    let (status, _metrics) = testing::status(&target);
-    let login = Login {
-        protocol: Protocol::Resp2,
-        number: 0,
-        name: "lane",
-    };
-    let (connected, backend) = tokio::join!(
-        connect(&target, &status, Purpose::Client, login),
-        testing::accept(&listener)
-    );
-    let lane = Shared::new(connected.unwrap(), Kept::Bytes, Instant::now());
+    let (connected, backend) = testing::connected().await;
+    let lane = Shared::new(connected, Kept::Bytes, Instant::now());
     (lane, backend)
 }
 
