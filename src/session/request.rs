@@ -113,12 +113,7 @@ impl Session {
                     && let Some((kind, direction)) = subscriptions::of_command(name)
                 {
                     let frames = self.subscriptions.forwarded(kind, direction, request);
-                    *special = Special {
-                        frames,
-                        effect: ReplyEffect::Confirmations,
-                        ..Special::default()
-                    }
-                    .boxed();
+                    special.get_or_insert_default().frames = frames;
                 }
             }
         }
