@@ -60,5 +60,9 @@ mod tests {
         assert_eq!((reading.buckets[0], reading.buckets[1]), (2, 1));
         assert_eq!((reading.buckets[16], reading.buckets[17]), (1, 1));
         assert_eq!(reading.sum_micros, 20_000_102);
+        histogram.observe(Duration::from_micros(60), 3);
+        let mut reading = Reading::default();
+        histogram.add_to(&mut reading);
+        assert_eq!((reading.buckets[1], reading.sum_micros), (4, 20_000_282));
     }
 }

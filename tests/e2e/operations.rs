@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 
 use redwall::config::Lanes;
 
+use redwall::resp::OwnedRequest;
+
 use crate::bed::{Backend, Client, Config, lanes_of_this_run, program, wait_until};
 
 #[test]
@@ -71,6 +73,20 @@ fn sigterm_lets_what_is_under_way_finish_and_then_ends_cleanly() {
     backend.admin(&["RPUSH", "app:l", "x"]);
     assert_eq!(blocked.until_closed(), "*2\r\n$5\r\napp:l\r\n$1\r\nx\r\n");
     assert!(redwall.wait().success());
+}
+
+#[test]
+fn each_reply_of_a_pipeline_counts_in_the_durations() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    let get = OwnedRequest::new(&["GET", "app:k"]);
+    client.send_raw(&get.as_request().bytes().repeat(10));
+    for _ in 0..10 {
+        assert_eq!(client.text(), "$-1\r\n");
+    }
+    let count = "redwall_command_duration_seconds_count{database=\"main\"}";
+    redwall.wait_for_metric(count, 10.0);
 }
 
 #[test]
