@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::delivery::HeldUp;
 use super::memory::Charge;
 use super::place::{Place, Site, Way};
+use super::right_of_way::Answers;
 use super::seats::Seat;
 use super::shared_lane::Member;
 use super::upload::Upload;
@@ -103,6 +104,8 @@ pub(super) struct Connection {
     pub(super) output_moved: Instant,
     /// When its buffers are given back, unless something moves before.
     pub(super) quiet: Option<Instant>,
+    /// Set when its last turn moved a piece of a large value: before the next one it gives way.
+    pub(super) moved_piece: Option<Answers>,
 }
 
 impl Connection {
@@ -169,6 +172,9 @@ impl Connection {
     fn try_turn(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, End> {
         let now = Instant::now();
         self.obey(now)?;
+        if self.gives_way(context, now) {
+            return Ok(Poll::Pending);
+        }
         if self.is_backend_excused() {
             self.session.excuse(now);
         }
@@ -180,7 +186,11 @@ impl Connection {
                 let pulled = self.pull_from_lane(context, now)?;
                 bytes += pulled;
                 moved |= pulled > 0;
+                let before = self.input.len();
                 moved |= self.pull_from_client(context)?;
+                if matches!(self.phase, Phase::Streaming(_)) {
+                    bytes += self.input.len() - before;
+                }
                 let owed = self.session.outstanding();
                 moved |= self.work(&mut requests, context, now)?;
                 // Redwall's own word to the backend takes no request out of the input, and its reply has to be read as well.
@@ -199,6 +209,7 @@ impl Connection {
             }
             self.end_if_done()?;
             if bytes >= BYTES_A_TURN / 2 {
+                self.moved_piece = Some(self.worker.right_of_way.answers());
                 break;
             }
             if !has_room {
@@ -216,6 +227,18 @@ impl Connection {
         }
         go_on_later(context);
         Ok(Poll::Pending)
+    }
+
+    /// Whether the next piece of a large value is left for later, because others wait for their answers.
+    fn gives_way(&mut self, context: &Context<'_>, now: Instant) -> bool {
+        let way = &self.worker.right_of_way;
+        let gives_way = self
+            .moved_piece
+            .is_some_and(|then| way.gives_way(then, now, context.waker()));
+        if !gives_way {
+            self.moved_piece = None;
+        }
+        gives_way
     }
 
     /// Looks at what may have changed around the connection: policy, drain, deadlines.

@@ -18,6 +18,7 @@ mod place;
 mod plaintext;
 mod renewal;
 mod requests;
+mod right_of_way;
 mod seats;
 mod shared_lane;
 mod spares;

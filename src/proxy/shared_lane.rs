@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, go_on_later};
 use super::delivery::{HeldUp, Loss};
 use super::expected::Expected;
+use super::right_of_way::RightOfWay;
 use super::worker::Worker;
 use crate::backend::{ConnectFault, Login, Purpose, connect};
 use crate::lane::{Kept, LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault, Taken};
@@ -108,6 +109,7 @@ pub(super) struct SharedLane {
     incarnation: Cell<u64>,
     /// How large its replies are.
     expected: Cell<Expected>,
+    right_of_way: Rc<RightOfWay>,
 }
 
 impl SharedLane {
@@ -127,6 +129,7 @@ impl SharedLane {
             slow: RefCell::new(None),
             incarnation: Cell::new(0),
             expected: Cell::default(),
+            right_of_way: Rc::clone(&worker.right_of_way),
         });
         drop(tokio::task::spawn_local(drive(
             Rc::clone(&lane),
@@ -193,6 +196,7 @@ impl SharedLane {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append(forward, member, now);
         }
+        self.right_of_way.asked(now);
         self.wake();
     }
 
@@ -201,6 +205,7 @@ impl SharedLane {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append_block(block, member, now);
         }
+        self.right_of_way.asked(now);
         self.wake();
     }
 
@@ -274,6 +279,7 @@ impl SharedLane {
             Poll::Ready(Err(fault)) => return Step::End(Ended::Lost(fault)),
             Poll::Ready(Ok(received)) => received,
         };
+        self.right_of_way.answered();
         let (owed, fresh) = (open.owed(), received.len());
         let paired = open.pair(&scratch, received, now, |member, piece| {
             member.connection().map_or(Taken::All, |connection| {

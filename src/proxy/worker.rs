@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::door::{Door, Ticket};
 use super::establish;
 use super::lanes::SharedLanes;
+use super::right_of_way::{self, RightOfWay};
 use super::seats::Seats;
 use super::spares::Spares;
 use super::steps::Steps;
@@ -92,6 +93,7 @@ pub(super) struct Worker {
     pub(super) seal_scratch: RefCell<Scratch>,
     pub(super) lanes: SharedLanes,
     pub(super) spares: Spares,
+    pub(super) right_of_way: Rc<RightOfWay>,
     next_client: Arc<AtomicU64>,
     draining: Cell<bool>,
     /// The generation of which the memory's budget was last looked at.
@@ -188,6 +190,7 @@ async fn run(start: Start, shard: Arc<Shard>, receiver: mpsc::UnboundedReceiver<
         published,
         door,
         steps: Rc::new(Steps::new(Arc::clone(&shard))),
+        right_of_way: Rc::new(RightOfWay::new(Arc::clone(&shard))),
         shard,
         seats: Rc::default(),
         client_scratch: RefCell::new(vec![0; CLIENT_SCRATCH].into_boxed_slice()),
@@ -200,6 +203,9 @@ async fn run(start: Start, shard: Arc<Shard>, receiver: mpsc::UnboundedReceiver<
         budgeted: Cell::new(0),
         lines: RefCell::default(),
     });
+    drop(tokio::task::spawn_local(right_of_way::limit(Rc::clone(
+        &worker.right_of_way,
+    ))));
     tokio::select! {
         never = worker.steps.renew_each_turn() => match never {},
         () = control(&worker, receiver, course) => {}

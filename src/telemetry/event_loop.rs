@@ -1,4 +1,4 @@
-//! What one worker counts of its own loop: the steps of handshakes, and that it still comes round.
+//! What one worker counts of its own loop: the steps of handshakes, who gave way, and that it still comes round.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ pub struct EventLoop {
     steps: Tally,
     turns: Tally,
     waits: Tally,
+    gave_way: Tally,
     born: Instant,
     /// Milliseconds from `born` to the last heartbeat.
     heartbeat: AtomicU64,
@@ -22,6 +23,7 @@ impl Default for EventLoop {
             steps: Tally::default(),
             turns: Tally::default(),
             waits: Tally::default(),
+            gave_way: Tally::default(),
             born: Instant::now(),
             heartbeat: AtomicU64::new(0),
         }
@@ -44,9 +46,19 @@ impl EventLoop {
         self.turns.add(1);
     }
 
-    /// Steps, turns in which one was taken, and steps that had to wait.
-    pub fn counts(&self) -> [u64; 3] {
-        [&self.steps, &self.turns, &self.waits].map(Tally::value)
+    /// Counts a piece of a large value that was left for later, so that another has its answer.
+    pub fn gave_way(&self) {
+        self.gave_way.add(1);
+    }
+
+    /// Pieces of large values that were left for later.
+    pub fn given_way(&self) -> u64 {
+        self.gave_way.value()
+    }
+
+    /// Steps, turns in which one was taken, steps that had to wait, and pieces of large values that were left for later.
+    pub fn counts(&self) -> [u64; 4] {
+        [&self.steps, &self.turns, &self.waits, &self.gave_way].map(Tally::value)
     }
 
     /// The worker has come round, at `now`.

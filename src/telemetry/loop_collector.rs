@@ -16,7 +16,7 @@ pub(super) struct LoopCollector {
 }
 
 /// Names and help of the families that are sums over all workers.
-const SUMS: [(&str, &str); 3] = [
+const SUMS: [(&str, &str); 4] = [
     (
         "redwall_handshake_steps_total",
         "Calls into TLS with bytes of a handshake; a worker makes at most one a turn of its loop.",
@@ -28,6 +28,10 @@ const SUMS: [(&str, &str); 3] = [
     (
         "redwall_handshake_waits_total",
         "Steps of handshakes that had to wait for another turn.",
+    ),
+    (
+        "redwall_gave_way_total",
+        "Pieces of large values that were left for later, so that other clients had their answers.",
     ),
 ];
 

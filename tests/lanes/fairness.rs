@@ -1,5 +1,6 @@
 //! One client's pipeline and the others' commands: what a shared backend connection must not have them share.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use redwall::resp::OwnedRequest;
@@ -161,4 +162,69 @@ fn writes_that_the_server_holds_back_do_not_hold_back_the_reads_of_others() {
             lanes(&backend, SHARED).len() == 1
         });
     }
+}
+
+const GAVE_WAY: &str = "redwall_gave_way_total";
+
+/// It is moved in some hundreds of pieces.
+const LARGE: usize = 8 << 20;
+
+fn store(client: &mut Client) {
+    assert_eq!(
+        client.ask(&["SET", "app:big", &"v".repeat(LARGE)]),
+        "+OK\r\n"
+    );
+}
+
+fn fetch(client: &mut Client) {
+    assert_eq!(client.ask(&["GET", "app:big"]).len(), LARGE + 12);
+}
+
+/// How many pieces gave way while `mover` moved its value, and an asker asked if there is one.
+fn given_way(
+    redwall: &Redwall,
+    mover: &mut Client,
+    asker: Option<&mut Client>,
+    moves: fn(&mut Client),
+) -> f64 {
+    let before = redwall.metric(GAVE_WAY);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        if let Some(asker) = asker {
+            scope.spawn(|| {
+                while !ended.load(Relaxed) {
+                    assert_eq!(asker.ask(&["GET", "app:none"]), "$-1\r\n");
+                }
+            });
+        }
+        moves(mover);
+        ended.store(true, Relaxed);
+    });
+    redwall.metric(GAVE_WAY) - before
+}
+
+#[test]
+fn large_values_wait_for_the_answers_of_others_piece_by_piece_but_for_none_that_does_not_come() {
+    let backend = Backend::start();
+    let text = shared(&backend.url()).text();
+    let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+    let login = || Client::login(redwall.address, "app", "app");
+    let (mut mover, mut asker, mut writer) = (login(), login(), login());
+    for moves in [store, fetch] {
+        // The first time it may find its way only.
+        moves(&mut mover);
+        assert_eq!(given_way(&redwall, &mut mover, None, moves), 0.0);
+        let beside = given_way(&redwall, &mut mover, Some(&mut asker), moves);
+        assert!(beside >= 5.0, "{beside} pieces gave way");
+    }
+    backend.admin(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    writer.send(&["INCR", "app:n"]);
+    redwall.wait_for_metric(
+        "redwall_commands_total{command=\"incr\",verdict=\"allowed\"}",
+        1.0,
+    );
+    let beside = given_way(&redwall, &mut mover, None, fetch);
+    assert!(beside <= 5.0, "{beside} pieces waited for nothing");
+    backend.admin(&["CLIENT", "UNPAUSE"]);
+    assert_eq!(writer.text(), ":1\r\n");
 }
