@@ -1,6 +1,6 @@
 //! Requests of every shape: inline, cut, malformed, before login; and what Redwall answers itself.
 
-use crate::bed::{Backend, Client, Config, Identity, Tap, passwords};
+use crate::bed::{Backend, Client, Config, Identity, Server, Tap, passwords};
 
 #[test]
 fn a_request_that_arrives_byte_by_byte_is_answered_like_any_other() {
@@ -235,6 +235,22 @@ fn the_protocol_changes_in_the_middle_of_a_pipeline_at_the_right_reply() {
     assert_eq!(client.text(), "_\r\n");
     assert!(client.text().starts_with("*14"));
     assert_eq!(client.text(), "$-1\r\n");
+}
+
+#[test]
+fn lines_of_blanks_before_a_request_never_reach_the_backend() {
+    for server in Server::ALL {
+        let backend = Backend::start_as(server, &[]);
+        let redwall = Config::new(&backend.url()).start();
+        let mut client = Client::login(redwall.address, "root", "root");
+        assert_eq!(client.ask(&["SET", "k", "v"]), "+OK\r\n");
+        for blanks in [" \r\n", "\x0b\n", "\r\r\n", "\t \x0c\r\n\r\n \n"] {
+            // A server that took the array for lines would carry out the last one.
+            client.send_raw(format!("{blanks}*2\r\n$4\r\nECHO\r\n$7\r\nFLUSHDB\r\n").as_bytes());
+            assert_eq!(client.text(), "$7\r\nFLUSHDB\r\n", "{server:?}");
+            assert_eq!(client.ask(&["GET", "k"]), "$1\r\nv\r\n", "{server:?}");
+        }
+    }
 }
 
 #[test]

@@ -86,6 +86,17 @@ impl Server {
         self.is_valkey() && !line.starts_with(b"*") && line.iter().any(unusual)
     }
 
+    /// Whether the server loses its place behind a line of nothing but blanks in `input`: Valkey 8.1 takes what follows for another line, and
+    /// an array for as many of them. Redwall passes no such line on.
+    pub(crate) fn is_misled_by(&self, input: &[u8]) -> bool {
+        let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+        let misleads = |line: &[u8]| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            !line.is_empty() && line.iter().all(is_blank)
+        };
+        self.name.ends_with("valkey-8.1") && input.split(|byte| *byte == b'\n').any(misleads)
+    }
+
     pub(crate) fn is_valkey(&self) -> bool {
         self.name.contains("valkey")
     }
