@@ -48,6 +48,19 @@ impl Stream {
         SockRef::from(socket).set_linger(linger)
     }
 
+    /// Whether the peer is on this machine, as far as addresses tell: a Unix socket, or the same address at both ends.
+    pub fn is_local(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => return true,
+        };
+        match (socket.local_addr(), socket.peer_addr()) {
+            (Ok(here), Ok(there)) => here.ip() == there.ip(),
+            (Ok(_) | Err(_), _) => false,
+        }
+    }
+
     /// Whether bytes have come that nobody has read, by the kernel's word: a loop that is late doesn't know of them yet.
     pub fn has_unread(&self) -> bool {
         let socket = match self {

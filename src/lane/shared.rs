@@ -144,6 +144,11 @@ impl<O: Clone + PartialEq> Shared<O> {
         self.course == Course::Open
     }
 
+    /// Whether the backend is on this machine; see [`Stream::is_local`].
+    pub fn is_local(&self) -> bool {
+        self.stream.is_local()
+    }
+
     /// Takes no new client from now on.
     pub fn retire(&mut self) {
         self.course = Course::Retired;

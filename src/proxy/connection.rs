@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::delivery::HeldUp;
 use super::memory::Charge;
 use super::place::{Place, Site, Way};
-use super::right_of_way::Answers;
+use super::right_of_way::Moved;
 use super::seats::Seat;
 use super::shared_lane::Member;
 use super::upload::Upload;
@@ -104,8 +104,8 @@ pub(super) struct Connection {
     pub(super) output_moved: Instant,
     /// When its buffers are given back, unless something moves before.
     pub(super) quiet: Option<Instant>,
-    /// Set when its last turn moved a piece of a large value: before the next one it gives way.
-    pub(super) moved_piece: Option<Answers>,
+    /// What its last turn moved, if that was a piece of a large value and not its end: before the next one it gives way.
+    pub(super) moved: Option<Moved>,
 }
 
 impl Connection {
@@ -209,7 +209,9 @@ impl Connection {
             }
             self.end_if_done()?;
             if bytes >= BYTES_A_TURN / 2 {
-                self.moved_piece = Some(self.worker.right_of_way.answers());
+                let goes_on =
+                    self.session.is_inside_reply() || matches!(self.phase, Phase::Streaming(_));
+                self.moved = goes_on.then(|| self.worker.right_of_way.moved());
                 break;
             }
             if !has_room {
@@ -232,11 +234,10 @@ impl Connection {
     /// Whether the next piece of a large value is left for later, because others wait for their answers.
     fn gives_way(&mut self, context: &Context<'_>, now: Instant) -> bool {
         let way = &self.worker.right_of_way;
-        let gives_way = self
-            .moved_piece
-            .is_some_and(|then| way.gives_way(then, now, context.waker()));
+        let moved = self.moved.as_mut();
+        let gives_way = moved.is_some_and(|moved| way.gives_way(moved, now, context.waker()));
         if !gives_way {
-            self.moved_piece = None;
+            self.moved = None;
         }
         gives_way
     }

@@ -404,7 +404,7 @@ impl Newcomer {
             client_has_left: false,
             output_moved: Instant::now(),
             quiet: None,
-            moved_piece: None,
+            moved: None,
         }
     }
 

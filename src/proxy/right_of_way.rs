@@ -1,8 +1,8 @@
 //! On one worker, who moves a large value gives way to those who wait for an answer.
 //!
-//! A worker that moves piece after piece never sleeps. A backend that was woken on the worker's core can't answer the others then before the
-//! kernel takes the core away, which can be milliseconds. So before the next piece the worker waits for the next answer. Never reads
-//! or writes a socket.
+//! A worker that moves piece after piece never sleeps. A backend on the same machine that was woken on the worker's core can't answer the others
+//! then before the kernel takes the core away, which can be milliseconds. So where an answer is awaited, the next piece waits for it.
+//! Never reads or writes a socket.
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
@@ -15,10 +15,11 @@ use tokio::sync::Notify;
 
 use crate::telemetry::Shard;
 
-/// Nobody gives way to one request for longer: its backend is busy with something else.
+/// To a request that was made longer ago nobody gives way: its backend is busy with something else. Who does is woken then, or up to
+/// two milliseconds later: the timer's grain is one.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// Who waits for an answer over a shared lane, and who gives way to that.
+/// Who waits for an answer over a shared lane, and who gives way to that. An answer is whatever comes on such a lane.
 pub(super) struct RightOfWay {
     /// When the first request since the last answer was made.
     asked: Cell<Option<Instant>>,
@@ -29,9 +30,16 @@ pub(super) struct RightOfWay {
     shard: Arc<Shard>,
 }
 
-/// How many answers there were when a client had moved its piece: it gives way to the next one, and to no more. After 2^32 it begins anew.
+/// Number of answers so far; after 2^32 it begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answers(NonZeroU32);
+struct Answers(NonZeroU32);
+
+/// A piece of a large value that has been moved, and what the next one gives way to: one answer that there hadn't been then.
+#[derive(Debug)]
+pub(super) struct Moved {
+    then: Answers,
+    gave_way: bool,
+}
 
 impl RightOfWay {
     /// Nobody waits yet; who gives way is counted in `shard`.
@@ -55,7 +63,7 @@ impl RightOfWay {
     /// Somebody has an answer: those who gave way go on.
     pub(super) fn answered(&self) {
         self.asked.set(None);
-        let Answers(before) = self.answers();
+        let Answers(before) = self.answers.get();
         let answers = before.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.answers.set(Answers(answers));
         self.go_on();
@@ -65,17 +73,22 @@ impl RightOfWay {
         self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
     }
 
-    /// What was answered so far.
-    pub(super) fn answers(&self) -> Answers {
-        self.answers.get()
+    /// A piece of a large value has been moved, and there is more of it.
+    pub(super) fn moved(&self) -> Moved {
+        Moved {
+            then: self.answers.get(),
+            gave_way: false,
+        }
     }
 
-    /// Whether a client that has moved a piece of a large value, when there had been so many answers, leaves the next piece for later; then
-    /// `waker` is woken. It does if an answer is awaited that there hasn't been since, and not for long.
-    pub(super) fn gives_way(&self, then: Answers, now: Instant, waker: &Waker) -> bool {
+    /// Whether the piece behind `moved` is left for later; then `waker` is woken.
+    pub(super) fn gives_way(&self, moved: &mut Moved, now: Instant, waker: &Waker) -> bool {
         let long = |asked: Instant| now.saturating_duration_since(asked) > LONGEST;
-        if self.answers() != then || self.asked.get().is_none_or(long) {
+        if self.answers.get() != moved.then || self.asked.get().is_none_or(long) {
             return false;
+        }
+        if !std::mem::replace(&mut moved.gave_way, true) {
+            self.shard.event_loop().gave_way();
         }
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
@@ -83,7 +96,6 @@ impl RightOfWay {
         }
         if !waiting.iter().any(|other| other.will_wake(waker)) {
             waiting.push(waker.clone());
-            self.shard.event_loop().gave_way();
         }
         true
     }

@@ -109,7 +109,8 @@ pub(super) struct SharedLane {
     incarnation: Cell<u64>,
     /// How large its replies are.
     expected: Cell<Expected>,
-    right_of_way: Rc<RightOfWay>,
+    /// Its requests' and answers', if the backend is on this machine and may need a worker's core.
+    right_of_way: RefCell<Option<Rc<RightOfWay>>>,
 }
 
 impl SharedLane {
@@ -129,7 +130,7 @@ impl SharedLane {
             slow: RefCell::new(None),
             incarnation: Cell::new(0),
             expected: Cell::default(),
-            right_of_way: Rc::clone(&worker.right_of_way),
+            right_of_way: RefCell::default(),
         });
         drop(tokio::task::spawn_local(drive(
             Rc::clone(&lane),
@@ -196,8 +197,7 @@ impl SharedLane {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append(forward, member, now);
         }
-        self.right_of_way.asked(now);
-        self.wake();
+        self.asked(now);
     }
 
     /// Appends the requests of a permitted transaction of a client's, from MULTI to EXEC.
@@ -205,7 +205,13 @@ impl SharedLane {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append_block(block, member, now);
         }
-        self.right_of_way.asked(now);
+        self.asked(now);
+    }
+
+    fn asked(&self, now: Instant) {
+        if let Some(right_of_way) = &*self.right_of_way.borrow() {
+            right_of_way.asked(now);
+        }
         self.wake();
     }
 
@@ -279,7 +285,9 @@ impl SharedLane {
             Poll::Ready(Err(fault)) => return Step::End(Ended::Lost(fault)),
             Poll::Ready(Ok(received)) => received,
         };
-        self.right_of_way.answered();
+        if let Some(right_of_way) = &*self.right_of_way.borrow() {
+            right_of_way.answered();
+        }
         let (owed, fresh) = (open.owed(), received.len());
         let paired = open.pair(&scratch, received, now, |member, piece| {
             member.connection().map_or(Taken::All, |connection| {
@@ -427,6 +435,10 @@ async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
                 Class::Bulk => Kept::Nothing,
             };
             let open = Shared::new(connected, kept, Instant::now());
+            if open.is_local() {
+                let right_of_way = Rc::clone(&worker.right_of_way);
+                lane.right_of_way.replace(Some(right_of_way));
+            }
             lane.state.replace(State::Open(Box::new(open)));
             lane.wake_waiting();
         }

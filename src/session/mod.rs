@@ -138,6 +138,11 @@ impl Session {
         self.turns.is_blocked()
     }
 
+    /// Whether the client has the beginning of a reply and not its end.
+    pub fn is_inside_reply(&self) -> bool {
+        self.turns.is_inside_frame()
+    }
+
     /// Whether the backend owes a reply.
     pub fn has_outstanding(&self) -> bool {
         self.turns.awaited() > 0

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redwall::resp::OwnedRequest;
 
-use crate::bed::{Backend, Client, Gauge, Pipe, Redwall, Server, wait_until};
+use crate::bed::{Backend, Client, Gauge, Pipe, Redwall, Server, redis_on_tcp, wait_until};
 use crate::track::{SHARED, lanes, shared};
 
 /// Some hundredth of a millisecond of a server's time.
@@ -180,16 +180,29 @@ fn fetch(client: &mut Client) {
     assert_eq!(client.ask(&["GET", "app:big"]).len(), LARGE + 12);
 }
 
-/// How many pieces gave way while `mover` moved its value, and an asker asked if there is one.
+/// Ends an asker also where what it asks beside has failed.
+struct EndsWithThis<'a>(&'a AtomicBool);
+
+impl Drop for EndsWithThis<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// How many pieces gave way while `mover` moved its value, some times if there is an asker.
 fn given_way(
     redwall: &Redwall,
     mover: &mut Client,
     asker: Option<&mut Client>,
     moves: fn(&mut Client),
 ) -> f64 {
-    let before = redwall.metric(GAVE_WAY);
+    let (before, times) = (
+        redwall.metric(GAVE_WAY),
+        if asker.is_some() { 5 } else { 1 },
+    );
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _ends = EndsWithThis(&ended);
         if let Some(asker) = asker {
             scope.spawn(|| {
                 while !ended.load(Relaxed) {
@@ -197,17 +210,22 @@ fn given_way(
                 }
             });
         }
-        moves(mover);
-        ended.store(true, Relaxed);
+        (0..times).for_each(|_| moves(mover));
     });
     redwall.metric(GAVE_WAY) - before
+}
+
+/// A Redwall with one worker.
+fn alone(backend: &str) -> Redwall {
+    let text = shared(backend).text();
+    assert!(text.contains("workers = 2\n"));
+    Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"))
 }
 
 #[test]
 fn large_values_wait_for_the_answers_of_others_piece_by_piece_but_for_none_that_does_not_come() {
     let backend = Backend::start();
-    let text = shared(&backend.url()).text();
-    let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+    let redwall = alone(&backend.url());
     let login = || Client::login(redwall.address, "app", "app");
     let (mut mover, mut asker, mut writer) = (login(), login(), login());
     for moves in [store, fetch] {
@@ -217,6 +235,7 @@ fn large_values_wait_for_the_answers_of_others_piece_by_piece_but_for_none_that_
         let beside = given_way(&redwall, &mut mover, Some(&mut asker), moves);
         assert!(beside >= 5.0, "{beside} pieces gave way");
     }
+    fetch(&mut mover);
     backend.admin(&["CLIENT", "PAUSE", "60000", "WRITE"]);
     writer.send(&["INCR", "app:n"]);
     redwall.wait_for_metric(
@@ -227,4 +246,19 @@ fn large_values_wait_for_the_answers_of_others_piece_by_piece_but_for_none_that_
     assert!(beside <= 5.0, "{beside} pieces waited for nothing");
     backend.admin(&["CLIENT", "UNPAUSE"]);
     assert_eq!(writer.text(), ":1\r\n");
+}
+
+#[test]
+fn large_values_do_not_wait_for_answers_from_elsewhere_for_which_no_core_is_needed_here() {
+    // Another address than that of this end is another machine's, as far as one can tell.
+    for (ip, gives_way) in [("127.0.0.1", true), ("127.0.0.2", false)] {
+        let (_backend, port) = redis_on_tcp(ip);
+        let redwall = alone(&format!("redis://{ip}:{port}"));
+        let mut mover = Client::login(redwall.address, "app", "app");
+        let mut asker = Client::login(redwall.address, "app", "app");
+        store(&mut mover);
+        fetch(&mut mover);
+        let beside = given_way(&redwall, &mut mover, Some(&mut asker), fetch);
+        assert_eq!(beside > 0.0, gives_way, "{ip}: {beside} pieces gave way");
+    }
 }

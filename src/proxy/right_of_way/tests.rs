@@ -12,88 +12,114 @@ impl Wake for Wakes {
     }
 }
 
+/// One who moves a large value.
 struct Mover {
+    way: Rc<RightOfWay>,
+    shard: Arc<Shard>,
     wakes: Arc<Wakes>,
-    waker: Waker,
 }
 
 impl Mover {
     fn new() -> Self {
-        let wakes = Arc::<Wakes>::default();
-        let waker = Waker::from(Arc::clone(&wakes));
-        Self { wakes, waker }
+        let shard = Arc::new(Shard::new(0, 0, 0));
+        Self {
+            way: Rc::new(RightOfWay::new(Arc::clone(&shard))),
+            shard,
+            wakes: Arc::default(),
+        }
+    }
+
+    fn gives_way(&self, moved: &mut Moved, now: Instant) -> bool {
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        self.way.gives_way(moved, now, &waker)
     }
 
     fn wakes(&self) -> usize {
         self.wakes.0.load(Relaxed)
     }
-}
 
-fn right_of_way() -> (RightOfWay, Arc<Shard>) {
-    let shard = Arc::new(Shard::new(0, 0, 0));
-    (RightOfWay::new(Arc::clone(&shard)), shard)
+    /// Pieces that gave way.
+    fn counted(&self) -> u64 {
+        self.shard.event_loop().given_way()
+    }
+
+    async fn is_woken(&self, times: usize) {
+        let woken = async {
+            while self.wakes() < times {
+                tokio::time::sleep(LONGEST).await;
+            }
+        };
+        let allowed = Duration::from_secs(10);
+        tokio::time::timeout(allowed, woken).await.unwrap();
+    }
 }
 
 #[test]
 fn nobody_gives_way_while_nobody_waits_for_an_answer() {
-    let (way, shard) = right_of_way();
     let (mover, now) = (Mover::new(), Instant::now());
-    assert!(!way.gives_way(way.answers(), now, &mover.waker));
-    way.asked(now);
-    way.answered();
-    assert!(!way.gives_way(way.answers(), now, &mover.waker));
-    assert_eq!(shard.event_loop().given_way(), 0);
+    assert!(!mover.gives_way(&mut mover.way.moved(), now));
+    mover.way.asked(now);
+    mover.way.answered();
+    assert!(!mover.gives_way(&mut mover.way.moved(), now));
+    assert_eq!(mover.counted(), 0);
 }
 
 #[test]
 fn one_who_gives_way_is_woken_by_the_next_answer_and_goes_on_even_if_more_is_asked() {
-    let (way, shard) = right_of_way();
     let (mover, now) = (Mover::new(), Instant::now());
-    way.asked(now);
-    let then = way.answers();
-    assert!(way.gives_way(then, now, &mover.waker));
-    assert!(
-        way.gives_way(then, now, &mover.waker),
-        "asked again by chance"
-    );
+    mover.way.asked(now);
+    let mut moved = mover.way.moved();
+    assert!(mover.gives_way(&mut moved, now));
+    assert!(mover.gives_way(&mut moved, now), "woken by chance");
     assert_eq!(mover.wakes(), 0);
-    way.answered();
+    mover.way.answered();
     assert_eq!(mover.wakes(), 1);
-    way.asked(now);
-    assert!(!way.gives_way(then, now, &mover.waker));
+    mover.way.asked(now);
+    assert!(!mover.gives_way(&mut moved, now));
+    assert_eq!(mover.counted(), 1);
     // The piece after that one waits for the answer after that one.
-    assert!(way.gives_way(way.answers(), now, &mover.waker));
-    assert_eq!(shard.event_loop().given_way(), 2);
+    assert!(mover.gives_way(&mut mover.way.moved(), now));
+    assert_eq!(mover.counted(), 2);
 }
 
 #[test]
 fn nobody_gives_way_for_long_to_what_isn_t_answered_whatever_is_asked_behind_it() {
-    let (way, _) = right_of_way();
     let (mover, now) = (Mover::new(), Instant::now());
-    way.asked(now);
-    way.asked(now + LONGEST);
-    assert!(way.gives_way(way.answers(), now + LONGEST, &mover.waker));
+    mover.way.asked(now);
+    mover.way.asked(now + LONGEST);
+    assert!(mover.gives_way(&mut mover.way.moved(), now + LONGEST));
     let later = now + LONGEST + Duration::from_micros(1);
-    assert!(!way.gives_way(way.answers(), later, &mover.waker));
+    assert!(!mover.gives_way(&mut mover.way.moved(), later));
 }
 
 #[tokio::test(flavor = "local")]
 async fn one_who_gives_way_is_woken_when_no_answer_comes() {
-    let (way, _) = right_of_way();
-    let (way, mover) = (Rc::new(way), Mover::new());
-    drop(tokio::task::spawn_local(limit(Rc::clone(&way))));
+    let mover = Mover::new();
+    drop(tokio::task::spawn_local(limit(Rc::clone(&mover.way))));
     for times in 1..4 {
         let now = Instant::now();
-        way.asked(now);
-        assert!(way.gives_way(way.answers(), now, &mover.waker));
-        let woken = async {
-            while mover.wakes() < times {
-                tokio::time::sleep(LONGEST).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), woken)
-            .await
-            .unwrap();
-        way.answered();
+        mover.way.asked(now);
+        assert!(mover.gives_way(&mut mover.way.moved(), now));
+        mover.is_woken(times).await;
+        mover.way.answered();
+    }
+}
+
+#[tokio::test(flavor = "local")]
+async fn one_who_gives_way_right_after_an_answer_is_woken_too() {
+    let mover = Mover::new();
+    drop(tokio::task::spawn_local(limit(Rc::clone(&mover.way))));
+    for times in 1..100 {
+        let now = Instant::now();
+        mover.way.asked(now);
+        assert!(mover.gives_way(&mut mover.way.moved(), now));
+        if times % 3 == 0 {
+            tokio::task::yield_now().await;
+        }
+        mover.way.answered();
+        mover.way.asked(now);
+        assert!(mover.gives_way(&mut mover.way.moved(), now));
+        mover.is_woken(2 * times).await;
+        mover.way.answered();
     }
 }
