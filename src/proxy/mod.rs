@@ -5,6 +5,7 @@
 pub mod acceptor;
 mod block;
 mod connection;
+mod deadlines;
 mod delivery;
 mod door;
 mod ending;

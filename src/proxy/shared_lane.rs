@@ -3,19 +3,22 @@
 //!
 //! It knows clients only as members: those who have gone are skipped, those who are there are given their replies.
 
+mod ended;
+
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use self::ended::{Ended, end, fail};
 use super::connection::{Connection, go_on_later};
-use super::delivery::{HeldUp, Loss};
+use super::delivery::HeldUp;
 use super::expected::Expected;
 use super::right_of_way::RightOfWay;
 use super::worker::Worker;
-use crate::backend::{ConnectFault, Login, Purpose, connect};
-use crate::lane::{Kept, LaneFault, MOST_UNSENT, Readiness, Shared, SharedFault, Taken};
+use crate::backend::{Login, Purpose, connect};
+use crate::lane::{Kept, MOST_UNSENT, Readiness, Shared, Taken};
 use crate::resp::Protocol;
 use crate::session::{Class, Forward};
 use crate::snapshot::{BackendTarget, Database};
@@ -62,21 +65,6 @@ impl PartialEq for Member {
     fn eq(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }
-}
-
-/// How a lane comes to its end.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// Nothing was owed and nobody needs it.
-    Done,
-    /// The backend broke it off.
-    Lost(LaneFault),
-    /// The backend has owed replies for so long that none is expected any more.
-    Dead,
-    /// Another process, or one in another role, is behind its address now.
-    Replaced,
-    /// Whose reply is whose can't be known any more, nor for how long it couldn't.
-    Poisoned(SharedFault),
 }
 
 enum State {
@@ -446,69 +434,6 @@ async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
     }
     let ended = std::future::poll_fn(|context| lane.turn(context, &worker)).await;
     end(&lane, &worker, &ended);
-}
-
-fn fail(lane: &SharedLane, worker: &Worker, fault: &ConnectFault) {
-    worker.door.on_connect_fault(lane.key.database, fault);
-    lane.state.replace(State::Failed {
-        text: fault.client_text(),
-        at: Instant::now(),
-    });
-    lane.wake_waiting();
-}
-
-/// The lane is gone. Who misses a reply is closed, as it would be by a server, or told so; after a poisoning everybody is closed who was
-/// on it.
-fn end(lane: &SharedLane, worker: &Rc<Worker>, ended: &Ended) {
-    let State::Open(open) = lane.state.replace(State::Ended) else {
-        return;
-    };
-    let database = lane.database.name.as_str();
-    match ended {
-        Ended::Done => {}
-        Ended::Lost(fault) if open.is_quiet() => {
-            tracing::debug!(database, %fault, "a shared backend connection ended")
-        }
-        Ended::Lost(fault) => {
-            tracing::warn!(database, reason = %fault, "a shared backend connection was lost while in use")
-        }
-        Ended::Dead => {
-            tracing::warn!(
-                database,
-                owed = open.owed(),
-                "the backend doesn't answer on a shared connection: closed it"
-            )
-        }
-        Ended::Replaced => {
-            tracing::warn!(
-                database,
-                "another backend, or one in another role, answers now: closed a shared connection to the old one"
-            )
-        }
-        Ended::Poisoned(fault) => {
-            if *fault == SharedFault::Transaction {
-                worker
-                    .door
-                    .backend(lane.key.database)
-                    .strayed_in_transaction();
-            }
-            tracing::error!(database, reason = %fault, "replies could not be paired");
-            lane.poisoned.set(true);
-            drop(tokio::task::spawn_local(
-                Rc::clone(&worker.seats).wake_all(),
-            ));
-        }
-    }
-    let loss = match ended {
-        Ended::Lost(_) => Loss::OfReplies,
-        Ended::Done | Ended::Dead | Ended::Replaced | Ended::Poisoned(_) => Loss::OfAll,
-    };
-    for member in open.owners() {
-        if let Some(connection) = member.connection() {
-            connection.borrow_mut().lose_replies(loss);
-        }
-    }
-    lane.wake_waiting();
 }
 
 #[cfg(test)]
