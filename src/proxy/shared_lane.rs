@@ -5,7 +5,7 @@
 
 mod ended;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -98,7 +98,7 @@ pub(super) struct SharedLane {
     /// How large its replies are.
     expected: Cell<Expected>,
     /// Its requests' and answers', if the backend is on this machine and may need a worker's core.
-    right_of_way: RefCell<Option<Rc<RightOfWay>>>,
+    right_of_way: OnceCell<Rc<RightOfWay>>,
 }
 
 impl SharedLane {
@@ -118,7 +118,7 @@ impl SharedLane {
             slow: RefCell::new(None),
             incarnation: Cell::new(0),
             expected: Cell::default(),
-            right_of_way: RefCell::default(),
+            right_of_way: OnceCell::new(),
         });
         drop(tokio::task::spawn_local(drive(
             Rc::clone(&lane),
@@ -197,7 +197,7 @@ impl SharedLane {
     }
 
     fn asked(&self, now: Instant) {
-        if let Some(right_of_way) = &*self.right_of_way.borrow() {
+        if let Some(right_of_way) = self.right_of_way.get() {
             right_of_way.asked(now);
         }
         self.wake();
@@ -273,7 +273,7 @@ impl SharedLane {
             Poll::Ready(Err(fault)) => return Step::End(Ended::Lost(fault)),
             Poll::Ready(Ok(received)) => received,
         };
-        if let Some(right_of_way) = &*self.right_of_way.borrow() {
+        if let Some(right_of_way) = self.right_of_way.get() {
             right_of_way.answered();
         }
         let (owed, fresh) = (open.owed(), received.len());
@@ -424,8 +424,8 @@ async fn drive(lane: Rc<SharedLane>, worker: Rc<Worker>) {
             };
             let open = Shared::new(connected, kept, Instant::now());
             if open.is_local() {
-                let right_of_way = Rc::clone(&worker.right_of_way);
-                lane.right_of_way.replace(Some(right_of_way));
+                let right_of_way = || Rc::clone(&worker.right_of_way);
+                lane.right_of_way.get_or_init(right_of_way);
             }
             lane.state.replace(State::Open(Box::new(open)));
             lane.wake_waiting();
