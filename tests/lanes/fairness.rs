@@ -124,8 +124,7 @@ fn writes_that_the_server_holds_back_do_not_hold_back_the_reads_of_others() {
     for server in Server::ALL {
         let backend = Backend::start_as(server, &[]);
         let gauge = Gauge::before(backend.socket());
-        let text = shared(&gauge.url()).text();
-        let redwall = Redwall::start(&text.replace("workers = 2\n", "workers = 1\n"));
+        let redwall = alone(&gauge.url());
         let mut clients: Vec<Client> = (0..3 * MOST / 2)
             .map(|_| Client::login(redwall.address, "app", "app"))
             .collect();
