@@ -51,11 +51,6 @@ impl EventLoop {
         self.gave_way.add(1);
     }
 
-    /// Pieces of large values that were left for later.
-    pub fn given_way(&self) -> u64 {
-        self.gave_way.value()
-    }
-
     /// Steps, turns in which one was taken, steps that had to wait, and pieces of large values that were left for later.
     pub fn counts(&self) -> [u64; 4] {
         [&self.steps, &self.turns, &self.waits, &self.gave_way].map(Tally::value)

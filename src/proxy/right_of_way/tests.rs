@@ -4,11 +4,15 @@ use std::task::Wake;
 use super::*;
 
 #[derive(Default)]
-struct Wakes(AtomicUsize);
+struct Wakes {
+    number: AtomicUsize,
+    one_more: Notify,
+}
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Relaxed);
+        self.number.fetch_add(1, Relaxed);
+        self.one_more.notify_one();
     }
 }
 
@@ -29,24 +33,38 @@ impl Mover {
         }
     }
 
+    /// One whose waiting is limited.
+    fn limited() -> Self {
+        let mover = Self::new();
+        drop(tokio::task::spawn_local(limit(Rc::clone(&mover.way))));
+        mover
+    }
+
+    /// Somebody asks, and it gives way.
+    fn meets_an_asker(&self) {
+        let now = Instant::now();
+        self.way.asked(now);
+        assert!(self.gives_way(&mut self.way.moved(), now));
+    }
+
     fn gives_way(&self, moved: &mut Moved, now: Instant) -> bool {
         let waker = Waker::from(Arc::clone(&self.wakes));
         self.way.gives_way(moved, now, &waker)
     }
 
     fn wakes(&self) -> usize {
-        self.wakes.0.load(Relaxed)
+        self.wakes.number.load(Relaxed)
     }
 
     /// Pieces that gave way.
     fn counted(&self) -> u64 {
-        self.shard.event_loop().given_way()
+        self.shard.event_loop().counts()[3]
     }
 
     async fn is_woken(&self, times: usize) {
         let woken = async {
             while self.wakes() < times {
-                tokio::time::sleep(LONGEST).await;
+                self.wakes.one_more.notified().await;
             }
         };
         let allowed = Duration::from_secs(10);
@@ -94,12 +112,9 @@ fn nobody_gives_way_for_long_to_what_isn_t_answered_whatever_is_asked_behind_it(
 
 #[tokio::test(flavor = "local")]
 async fn one_who_gives_way_is_woken_when_no_answer_comes() {
-    let mover = Mover::new();
-    drop(tokio::task::spawn_local(limit(Rc::clone(&mover.way))));
+    let mover = Mover::limited();
     for times in 1..4 {
-        let now = Instant::now();
-        mover.way.asked(now);
-        assert!(mover.gives_way(&mut mover.way.moved(), now));
+        mover.meets_an_asker();
         mover.is_woken(times).await;
         mover.way.answered();
     }
@@ -107,18 +122,14 @@ async fn one_who_gives_way_is_woken_when_no_answer_comes() {
 
 #[tokio::test(flavor = "local")]
 async fn one_who_gives_way_right_after_an_answer_is_woken_too() {
-    let mover = Mover::new();
-    drop(tokio::task::spawn_local(limit(Rc::clone(&mover.way))));
+    let mover = Mover::limited();
     for times in 1..100 {
-        let now = Instant::now();
-        mover.way.asked(now);
-        assert!(mover.gives_way(&mut mover.way.moved(), now));
+        mover.meets_an_asker();
         if times % 3 == 0 {
             tokio::task::yield_now().await;
         }
         mover.way.answered();
-        mover.way.asked(now);
-        assert!(mover.gives_way(&mut mover.way.moved(), now));
+        mover.meets_an_asker();
         mover.is_woken(2 * times).await;
         mover.way.answered();
     }
