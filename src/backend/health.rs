@@ -79,7 +79,7 @@ impl BackendStatus {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if !known.target.is_same_server(target) {
             known.facts = None;
-            self.numbers.store(u32::MAX, Ordering::Relaxed);
+            self.forget_what_it_had();
         }
         known.target = Arc::clone(target);
     }
@@ -99,8 +99,14 @@ impl BackendStatus {
         self.numbers.fetch_min(number, Ordering::Relaxed);
     }
 
+    /// What was found out by trying is of the server that was there.
+    fn forget_what_it_had(&self) {
+        self.numbers.store(u32::MAX, Ordering::Relaxed);
+        self.strays.store(false, Ordering::Relaxed);
+    }
+
     /// Whether a transaction must not share a connection, because one has ended so that nobody could tell whether it was over. That stays so
-    /// for as long as Redwall runs: what such a server has is a matter of its configuration.
+    /// until another server is there: what this one has is a matter of its configuration.
     pub fn strays_in_transactions(&self) -> bool {
         self.strays.load(Ordering::Relaxed)
     }
@@ -127,7 +133,7 @@ impl BackendStatus {
             let before = known.facts.as_deref();
             if before.is_some_and(|before| is_another(before, &facts)) {
                 self.incarnation.fetch_add(1, Ordering::AcqRel);
-                self.numbers.store(u32::MAX, Ordering::Relaxed);
+                self.forget_what_it_had();
             }
             known.facts = Some(Arc::new(facts));
         }
@@ -250,6 +256,35 @@ mod tests {
         );
         assert_ne!(status.learned(&new, &facts("c")), begun);
         assert_ne!(status.incarnation(), begun);
+    }
+
+    #[test]
+    fn what_was_found_out_by_trying_is_forgotten_with_the_server() {
+        let (here, elsewhere) = (
+            testing::target("127.0.0.1", 1),
+            testing::target("127.0.0.1", 2),
+        );
+        let (status, _metrics) = testing::status(&here);
+        let facts = |run_id: &str| Facts {
+            run_id: run_id.to_owned(),
+            ..Facts::default()
+        };
+        let found_out = || (!status.may_have(3), status.strays_in_transactions());
+        let find_out = || {
+            status.has_not(3);
+            status.strayed_in_transaction();
+            assert_eq!(found_out(), (true, true));
+        };
+        status.learned(&here, &facts("a"));
+        find_out();
+        status.learned(&here, &facts("a"));
+        status.leads_to(&here);
+        assert_eq!(found_out(), (true, true), "it is the same one");
+        status.learned(&here, &facts("b"));
+        assert_eq!(found_out(), (false, false));
+        find_out();
+        status.leads_to(&elsewhere);
+        assert_eq!(found_out(), (false, false));
     }
 
     #[tokio::test]

@@ -115,10 +115,11 @@ impl Gauge {
         let pipes = Pipes::default();
         let noted = Arc::clone(&pipes);
         std::thread::spawn(move || {
-            for (number, client) in listener.incoming().enumerate() {
-                let (Ok(client), Ok(server)) = (client, UnixStream::connect(&backend)) else {
-                    return;
-                };
+            // While the backend isn't there, whoever comes is let go.
+            let both = |client: Result<UnixStream, _>| {
+                Some((client.ok()?, UnixStream::connect(&backend).ok()?))
+            };
+            for (number, (client, server)) in listener.incoming().filter_map(both).enumerate() {
                 noted.lock().unwrap().push(Pipe::default());
                 let (to_client, to_server) =
                     (client.try_clone().unwrap(), server.try_clone().unwrap());

@@ -171,6 +171,34 @@ fn nobody_else_s_commands_are_queued_by_a_transaction_that_a_server_does_not_end
 }
 
 #[test]
+fn a_server_that_comes_back_mended_is_given_transactions_over_shared_connections_again() {
+    let mut backend = Backend::start();
+    let gauge = Gauge::before(backend.socket());
+    let redwall = with_one_worker(&gauge.url());
+    let block = pipeline(&[&["MULTI"], &["INCR", "app:n"], &["EXEC"]]);
+    let shared = || gauge.count("EXEC", |pipe| pipe.name == SHARED);
+    // Its file says otherwise, and that is read when it starts.
+    let change = ["ACL", "SETUSER", "redwall", "-multi"];
+    assert_eq!(backend.admin(&change), "+OK\r\n");
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.send_raw(&block);
+    client.until_closed();
+    redwall.wait_for_log(NOT_OVER);
+    assert_eq!(shared(), 1);
+    let mut again = Client::login(redwall.address, "app", "app");
+    again.send_raw(&block);
+    assert!(again.text().starts_with("-NOPERM"));
+    assert_eq!(shared(), 1, "nobody else is concerned");
+    backend.restart();
+    wait_until("a transaction shares", || {
+        let mut client = Client::login(redwall.address, "app", "app");
+        client.send_raw(&block);
+        let _ = client.text_or_end();
+        shared() > 1
+    });
+}
+
+#[test]
 fn a_transaction_that_the_server_discards_leaves_its_connection_to_the_others() {
     everywhere(|server| {
         let backend = Backend::start_as(server, &[]);
