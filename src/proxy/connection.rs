@@ -30,13 +30,13 @@ use crate::telemetry::CloseReason;
 pub(super) const REQUESTS_A_TURN: usize = 512;
 
 /// Bytes of requests that are read ahead of a client whose replies are on their way to it: it waits for them, not they for it.
-const READ_AHEAD: usize = 256 * 1024;
+const READ_AHEAD: usize = 64 * 1024;
 
 /// Bytes that may wait for a client's socket while more is read from its own lane.
 const UNSENT: usize = 16 * 1024;
 
-/// Bytes that are read from one client's own lane before other connections of the worker have their turn. More at once wouldn't cost
-/// less: they are encrypted while the processor's nearest memory has them.
+/// Bytes that are read at once from one client's own lane. Half of them, from there or from the client, and other connections of the worker have
+/// their turn. More at once wouldn't cost less: they are encrypted while the processor's nearest memory has them.
 pub(super) const BYTES_A_TURN: usize = 32 * 1024;
 
 /// Rounds of moving bytes before other connections of the worker have their turn.
@@ -104,7 +104,7 @@ pub(super) struct Connection {
     pub(super) output_moved: Instant,
     /// When its buffers are given back, unless something moves before.
     pub(super) quiet: Option<Instant>,
-    /// What its last turn moved, if that was a piece of a large value and not its end: before the next one it gives way.
+    /// What its last turn moved, if that was a piece of a large value or a long pipeline, and not its end: before the next one it gives way.
     pub(super) moved: Option<Moved>,
 }
 
@@ -188,9 +188,8 @@ impl Connection {
                 moved |= pulled > 0;
                 let before = self.input.len();
                 moved |= self.pull_from_client(context)?;
-                if matches!(self.phase, Phase::Streaming(_)) {
-                    bytes += self.input.len() - before;
-                }
+                // What comes of one that is ending is dropped.
+                bytes += self.input.len().saturating_sub(before);
                 let owed = self.session.outstanding();
                 moved |= self.work(&mut requests, context, now)?;
                 // Redwall's own word to the backend takes no request out of the input, and its reply has to be read as well.
@@ -209,8 +208,7 @@ impl Connection {
             }
             self.end_if_done()?;
             if bytes >= BYTES_A_TURN / 2 {
-                let goes_on =
-                    self.session.is_inside_reply() || matches!(self.phase, Phase::Streaming(_));
+                let goes_on = self.is_amid_a_large_move();
                 self.moved = goes_on.then(|| self.worker.right_of_way.moved());
                 break;
             }
@@ -231,7 +229,14 @@ impl Connection {
         Ok(Poll::Pending)
     }
 
-    /// Whether the next piece of a large value is left for later, because others wait for their answers.
+    /// Whether it moves a large value of which there is more, or a pipeline of which much waits here.
+    fn is_amid_a_large_move(&self) -> bool {
+        self.session.is_inside_reply()
+            || matches!(self.phase, Phase::Streaming(_))
+            || self.input.len() - self.consumed >= BYTES_A_TURN
+    }
+
+    /// Whether the next piece of something large is left for later, because others wait for their answers.
     fn gives_way(&mut self, context: &Context<'_>, now: Instant) -> bool {
         let way = &self.worker.right_of_way;
         let moved = self.moved.as_mut();
@@ -390,10 +395,11 @@ impl Connection {
 
     /// Whether more requests are read. They are also while nothing of the client's is forwarded, because it may write its whole pipeline
     /// before it reads, and because its end must be seen while it waits in a blocking command. One that reads its replies waits for
-    /// them, so its requests need not be read ahead.
+    /// them, so its requests need not be read ahead; but one of which the beginning is here is read to its end.
     pub(super) fn reads_on(&self) -> bool {
         let ahead = self.input.len() - self.consumed;
         ahead < READ_AHEAD
+            || !(self.waiting.is_some() || self.is_held_back())
             || self.session.is_blocked()
             || self.session.outstanding().0 == 0
             || self.has_enough_coming()

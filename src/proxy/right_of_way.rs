@@ -1,4 +1,4 @@
-//! On one worker, who moves a large value gives way to those who wait for an answer.
+//! On one worker, who moves a large value or a long pipeline gives way to those who wait for an answer.
 //!
 //! A worker that moves piece after piece never sleeps. A backend on the same machine that was woken on the worker's core can't answer the others
 //! then before the kernel takes the core away, which can be milliseconds. So where an answer is awaited, the next piece waits for it.
@@ -34,7 +34,7 @@ pub(super) struct RightOfWay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Answers(NonZeroU32);
 
-/// A piece of a large value that has been moved, and what the next one gives way to: one answer that there hadn't been then.
+/// A piece of something large that has been moved, and what the next one gives way to: one answer that there hadn't been then.
 #[derive(Debug)]
 pub(super) struct Moved {
     then: Answers,
@@ -73,7 +73,7 @@ impl RightOfWay {
         self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
     }
 
-    /// A piece of a large value has been moved, and there is more of it.
+    /// A piece of something large has been moved, and there is more of it.
     pub(super) fn moved(&self) -> Moved {
         Moved {
             then: self.answers.get(),

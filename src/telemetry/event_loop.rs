@@ -46,12 +46,12 @@ impl EventLoop {
         self.turns.add(1);
     }
 
-    /// Counts a piece of a large value that was left for later, so that another has its answer.
+    /// Counts a piece of a large value or a long pipeline that was left for later, so that another has its answer.
     pub fn gave_way(&self) {
         self.gave_way.add(1);
     }
 
-    /// Steps, turns in which one was taken, steps that had to wait, and pieces of large values that were left for later.
+    /// Steps, turns in which one was taken, steps that had to wait, and pieces of large values and long pipelines that were left for later.
     pub fn counts(&self) -> [u64; 4] {
         [&self.steps, &self.turns, &self.waits, &self.gave_way].map(Tally::value)
     }

@@ -31,7 +31,7 @@ const SUMS: [(&str, &str); 4] = [
     ),
     (
         "redwall_gave_way_total",
-        "Pieces of large values that were left for later, so that other clients had their answers.",
+        "Pieces of large values and long pipelines that were left for later, so that other clients had their answers.",
     ),
 ];
 

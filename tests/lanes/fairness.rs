@@ -261,3 +261,67 @@ fn large_values_do_not_wait_for_answers_from_elsewhere_for_which_no_core_is_need
         assert_eq!(beside > 0.0, gives_way, "{ip}: {beside} pieces gave way");
     }
 }
+
+/// So many requests are some 600 KiB.
+const MANY: usize = 20_000;
+
+fn ask_many(client: &mut Client) {
+    client.send_raw(&request(&["GET", "app:none"]).repeat(MANY));
+    for _ in 0..MANY {
+        assert_eq!(client.text(), "$-1\r\n");
+    }
+}
+
+#[test]
+fn a_long_pipeline_waits_for_the_answers_of_others_piece_by_piece() {
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    let mut mover = Client::login(redwall.address, "app", "app");
+    let mut asker = Client::login(redwall.address, "app", "app");
+    let beside = given_way(&redwall, &mut mover, Some(&mut asker), ask_many);
+    assert!(beside >= 5.0, "{beside} pieces gave way");
+}
+
+const RECEIVED: &str = "redwall_received_bytes_total{database=\"main\"}";
+
+#[test]
+fn of_a_pipeline_that_waits_for_its_answers_little_is_read_ahead() {
+    const MOST: f64 = 160.0 * 1024.0;
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    let mut client = Client::login(redwall.address, "app", "app");
+    let mut other = Client::login(redwall.address, "app", "app");
+    assert_eq!(client.ask(&["GET", "app:none"]), "$-1\r\n");
+    let before = redwall.metric(RECEIVED);
+    backend.freeze();
+    client.send_raw(&request(&["INCR", "app:n"]).repeat(MANY));
+    // In each of these rounds it has a turn.
+    for _ in 0..100 {
+        assert_eq!(other.ask(&["PING"]), "+PONG\r\n");
+    }
+    let read = redwall.metric(RECEIVED) - before;
+    assert!(read <= MOST, "{read} bytes were read");
+    backend.thaw();
+    for number in 1..=MANY {
+        assert_eq!(client.text(), format!(":{number}\r\n"));
+    }
+}
+
+#[test]
+fn a_request_of_which_the_beginning_is_here_is_read_to_its_end_whatever_is_awaited() {
+    const LEN: usize = 200_000;
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    let mut client = Client::login(redwall.address, "app", "app");
+    let set = request(&["SET", "app:k", &"v".repeat(LEN)]);
+    client.send_raw(&set);
+    assert_eq!(client.text(), "+OK\r\n");
+    let before = redwall.metric(RECEIVED);
+    backend.freeze();
+    client.send_raw(&set);
+    client.send_raw(&set);
+    redwall.wait_for_metric(RECEIVED, before + 2.0 * set.len() as f64);
+    backend.thaw();
+    assert_eq!(client.text(), "+OK\r\n");
+    assert_eq!(client.text(), "+OK\r\n");
+}
