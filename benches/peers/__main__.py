@@ -40,7 +40,7 @@ ROWS = [
 ]
 # The quick form: its paths, those of them that are in few rows only, these rows, and the rows with more than one round.
 QUICK_PATHS = ("redis", "redis-tls", "haproxy", "nginx", *paths.REDWALLS)
-QUICK_SELDOM, QUICK_ROWS = ("redwall-own", "redwall-large"), ("c50", "policy")
+QUICK_SELDOM, QUICK_ROWS = ("redwall-own", "redwall-large", "redwall-unix"), ("c50", "policy")
 QUICK_TWICE = ("c50", "c500", "p16")
 
 

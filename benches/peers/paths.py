@@ -7,7 +7,7 @@ from resp import Redis
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROXIES = ("stunnel", "haproxy", "nginx")
-REDWALLS = ("redwall", "redwall-own", "redwall-large")
+REDWALLS = ("redwall", "redwall-own", "redwall-large", "redwall-unix")
 ALL = ("redis", "redis-tls", *PROXIES, *REDWALLS)
 # Who has more users and networks than anybody: for the claim that they cost nothing.
 USERS, NETWORKS = 10_000, 100_000
@@ -42,9 +42,7 @@ def start_all(names, folder):
         "stunnel": lambda: start_peer("stunnel", find("stunnel4", "stunnel"), stunnel, folder, redis),
         "haproxy": lambda: start_peer("haproxy", find("haproxy"), haproxy, folder, redis),
         "nginx": lambda: start_peer("nginx", find("nginx") if os.path.exists(NGINX_STREAM) else None, nginx, folder, redis),
-        "redwall": lambda: start_redwall("redwall", "shared", folder, redis),
-        "redwall-own": lambda: start_redwall("redwall-own", "own", folder, redis),
-        "redwall-large": lambda: start_redwall("redwall-large", "shared", folder, redis),
+        **{name: lambda name=name: start_redwall(name, folder, redis) for name in REDWALLS},
     }
     return [path for name in names if (path := makers[name]())]
 
@@ -58,6 +56,8 @@ def write(name, text):
 def start_redis(folder, port, tls_port):
     config = write(f"{folder}/redis.conf", f"""bind {HOST}
 port {port}
+unixsocket {folder}/redis.sock
+unixsocketperm 700
 tls-port {tls_port}
 tls-cert-file {folder}/pki/server.crt
 tls-key-file {folder}/pki/server.key
@@ -150,12 +150,14 @@ stream {{
 
 # ---------------------------------------------------------------- Redwall
 
-def start_redwall(name, lanes, folder, redis):
+def start_redwall(name, folder, redis):
     port, log = free_port(), f"{folder}/{name}.log"
     large = name == "redwall-large"
     if large:
         write_crowd(folder)
-    config = write(f"{folder}/{name}.toml", redwall(port, redis, lanes, large))
+    backend = f"unix://{folder}/redis.sock" if name == "redwall-unix" else f"redis://{HOST}:{redis}"
+    lanes = "own" if name == "redwall-own" else "shared"
+    config = write(f"{folder}/{name}.toml", redwall(port, backend, lanes, large))
     process = start([f"{ROOT}/target/release/redwall", "run", "--config", config], log)
     wait_for_port(port, process, log)
     # The snapshot's making leaves its memory to be given back.
@@ -163,7 +165,7 @@ def start_redwall(name, lanes, folder, redis):
     return Path(name, port, redis, pid=process.pid)
 
 
-def redwall(port, redis, lanes, large):
+def redwall(port, backend, lanes, large):
     return f"""[status]
 listen = []
 
@@ -184,7 +186,7 @@ client_certificates = "required"
 client_ca = [{{ name = "bench", file = "pki/ca.crt" }}]
 
 [database.backend]
-url = "redis://{HOST}:{redis}"
+url = "{backend}"
 
 {'[database.acl]' if large else ""}
 {'aclfile = "users.acl"' if large else ""}

@@ -46,7 +46,7 @@ def circumstances(form):
         f"Machine: {model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux {os.uname().release}; all on loopback.",
         "; ".join(versions()) + ".",
         "TLS 1.3 with client certificates (ECDSA P-256) everywhere but in `redis`, which is plaintext; Redwall's user has a key pattern.",
-        "`redwall`: shared lanes; `redwall-own`: `lanes = \"own\"`; `redwall-large`: 10,000 users and 100,000 networks more. Medians over the "
+        "`redwall`: shared lanes; `redwall-own`: `lanes = \"own\"`; `redwall-large`: 10,000 users and 100,000 networks more; `redwall-unix`: over a Unix socket. Medians over the "
         "rounds, which go through all paths in turns, with [least-most]; **!** marks where some other process took more than 15 % of a core. All of it runs at "
         "niceness -10 where that is allowed.",
     ]

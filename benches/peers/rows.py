@@ -178,7 +178,7 @@ class Policy(Row):
     USERS = {"redwall": "one user", "redwall-own": "one user", "redwall-large": "10,000 users"}
 
     def takes(self, path):
-        return path.is_redwall()
+        return path.name in self.USERS
 
     def run(self, path, bed):
         watch = Watch(path, ())
@@ -216,7 +216,7 @@ class Beside(Row):
             "shows what of it is Redis's.")
     CONNECTIONS, RATE = 50, 2_000
     # One proxy of the peers: these rows take long.
-    PATHS = ("redis", "redis-tls", "haproxy", "redwall", "redwall-own")
+    PATHS = ("redis", "redis-tls", "haproxy", "redwall", "redwall-own", "redwall-unix")
 
     NEIGHBOURS = {
         "bulk": ("bulk", "--key", "key:large"),
