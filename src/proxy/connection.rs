@@ -399,7 +399,7 @@ impl Connection {
     pub(super) fn reads_on(&self) -> bool {
         let ahead = self.input.len() - self.consumed;
         ahead < READ_AHEAD
-            || !(self.waiting.is_some() || self.is_held_back())
+            || self.scanner.progress().is_some()
             || self.session.is_blocked()
             || self.session.outstanding().0 == 0
             || self.has_enough_coming()

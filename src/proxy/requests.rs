@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Whether nothing more may be forwarded now. A request that has begun to be forwarded goes on.
-    pub(super) fn is_held_back(&self) -> bool {
+    fn is_held_back(&self) -> bool {
         match self.phase {
             Phase::Requests => {
                 self.session.outstanding().0 >= self.most_in_flight()

@@ -308,6 +308,32 @@ fn of_a_pipeline_that_waits_for_its_answers_little_is_read_ahead() {
 }
 
 #[test]
+fn each_answer_has_no_more_of_a_pipeline_read_ahead() {
+    const MOST: f64 = 160.0 * 1024.0;
+    const ANSWERS: usize = 20;
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    let mut client = Client::login(redwall.address, "root", "root");
+    // A millisecond or some, so that none of them but those few is answered meanwhile.
+    let slow = "for i = 1, 100000 do local x = i end return 1";
+    let script = request(&["EVAL", slow, "0", &"a".repeat(2_000)]);
+    // Without its own connection all would wait, and nothing be awaited.
+    client.send_raw(&script);
+    assert_eq!(client.text(), ":1\r\n");
+    let before = redwall.metric(RECEIVED) - script.len() as f64;
+    client.send_raw(&script.repeat(300));
+    for _ in 0..ANSWERS {
+        assert_eq!(client.text(), ":1\r\n");
+    }
+    let read = redwall.metric(RECEIVED) - before;
+    let answered = (scripts(&backend) as usize * script.len()) as f64;
+    assert!(
+        read - answered <= MOST,
+        "{read} bytes were read, {answered} answered"
+    );
+}
+
+#[test]
 fn a_request_of_which_the_beginning_is_here_is_read_to_its_end_whatever_is_awaited() {
     const LEN: usize = 200_000;
     let backend = Backend::start();
