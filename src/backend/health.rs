@@ -99,14 +99,14 @@ impl BackendStatus {
         self.numbers.fetch_min(number, Ordering::Relaxed);
     }
 
-    /// What was found out by trying is of the server that was there.
+    /// What was found out by trying is of the server, and its role, that was there.
     fn forget_what_it_had(&self) {
         self.numbers.store(u32::MAX, Ordering::Relaxed);
         self.strays.store(false, Ordering::Relaxed);
     }
 
     /// Whether a transaction must not share a connection, because one has ended so that nobody could tell whether it was over. That stays so
-    /// until another server is there: what this one has is a matter of its configuration.
+    /// until another server, or one in another role, is there: what this one has is a matter of its configuration.
     pub fn strays_in_transactions(&self) -> bool {
         self.strays.load(Ordering::Relaxed)
     }
@@ -232,6 +232,13 @@ mod tests {
     use super::*;
     use crate::backend::testing::{self, Ended};
 
+    fn facts(run_id: &str) -> Facts {
+        Facts {
+            run_id: run_id.to_owned(),
+            ..Facts::default()
+        }
+    }
+
     #[test]
     fn what_a_server_says_that_is_the_backend_no_longer_is_not_heard() {
         let (old, new) = (
@@ -239,10 +246,6 @@ mod tests {
             testing::target("127.0.0.1", 2),
         );
         let (status, _metrics) = testing::status(&old);
-        let facts = |run_id: &str| Facts {
-            run_id: run_id.to_owned(),
-            ..Facts::default()
-        };
         let begun = status.learned(&old, &facts("a"));
         status.leads_to(&new);
         assert_eq!(status.facts(), None);
@@ -265,10 +268,6 @@ mod tests {
             testing::target("127.0.0.1", 2),
         );
         let (status, _metrics) = testing::status(&here);
-        let facts = |run_id: &str| Facts {
-            run_id: run_id.to_owned(),
-            ..Facts::default()
-        };
         let found_out = || (!status.may_have(3), status.strays_in_transactions());
         let find_out = || {
             status.has_not(3);
