@@ -81,7 +81,7 @@ class Handshakes(Row):
     note = "Connect, full TLS 1.3 handshake with client certificate (X25519, ECDSA P-256), PING, close; one after another. CPU per connection."
 
     def takes(self, path):
-        return path.tls
+        return path.tls and not path.by_unix_socket()
 
     def run(self, path, bed):
         load = Load(path, bed.folder, "handshakes", "--seconds", bed.seconds)
@@ -100,7 +100,7 @@ class Crowd(Row):
             "way to the others.")
 
     def takes(self, path):
-        return path.tls
+        return path.tls and not path.by_unix_socket()
 
     def run(self, path, bed):
         crowds, loads = max(2, int(bed.seconds)), []
@@ -135,7 +135,7 @@ class Idle(Row):
         self.connections, self.redwall_only = connections, redwall_only
 
     def takes(self, path):
-        return path.tls and (path.is_redwall() or not self.redwall_only)
+        return path.tls and not path.by_unix_socket() and (path.is_redwall() or not self.redwall_only)
 
     def run(self, path, bed):
         if not path.settled:
