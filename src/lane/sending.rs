@@ -48,6 +48,7 @@ impl Sending {
     }
 
     /// Appends one whole request.
+    #[inline]
     pub(super) fn put(&mut self, request: &[u8]) {
         let done = self.done();
         if done >= LEAST_DONE && done > self.bytes.len() / 2 {
@@ -70,12 +71,15 @@ impl Sending {
         self.give_back_if_done();
     }
 
-    /// The oldest request's reply has ended.
-    pub(super) fn ended(&mut self) {
-        if let Some(len) = self.lens.pop_front() {
+    /// The replies of the oldest `count` requests have ended.
+    pub(super) fn ended(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(len) = self.lens.pop_front() else {
+                return;
+            };
             self.answered += len as usize;
-            self.give_back_if_done();
         }
+        self.give_back_if_done();
     }
 
     /// The oldest request that has no whole reply, if it was kept.
@@ -127,7 +131,7 @@ mod tests {
             }
             sending.took(10_000_000);
             for _ in 0..100_000 {
-                sending.ended();
+                sending.ended(1);
             }
             assert!(sending.bytes.is_empty() && sending.oldest().is_none());
             assert!(sending.bytes.capacity() <= KEPT_CAPACITY);
@@ -145,9 +149,9 @@ mod tests {
         for _ in 0..200_000 {
             sending.put(&[b'r'; 100]);
             sending.took(100);
-            sending.ended();
+            sending.ended(1);
             if sending.lens.len() > 10 {
-                sending.ended();
+                sending.ended(1);
             }
         }
         assert!(!sending.bytes.is_empty());
@@ -211,7 +215,7 @@ mod tests {
                     // An answer may come before all of its request has been sent.
                     Event::Ended => {
                         answered += open.pop_front().map_or(0, |request| request.len());
-                        sending.ended();
+                        sending.ended(1);
                     }
                 }
                 let oldest = open.front().filter(|_| kept == Kept::Bytes);

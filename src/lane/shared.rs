@@ -203,6 +203,7 @@ impl<O: Clone + PartialEq> Shared<O> {
     }
 
     /// Appends a whole permitted request of `owner`. Nothing reaches the backend before [`Shared::poll_flush`].
+    #[inline]
     pub fn append(&mut self, forward: &Forward<'_>, owner: &O, now: Instant) {
         if self.queue.is_empty() {
             self.moved = now;
@@ -239,6 +240,7 @@ impl<O: Clone + PartialEq> Shared<O> {
         }
     }
 
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.sending.put(bytes);
         self.is_flushed = false;
@@ -337,6 +339,10 @@ impl<O: Clone + PartialEq> Shared<O> {
     ) -> Result<(), SharedFault> {
         let mut start = 0;
         while at < received.len() {
+            at = self.cut_row(received, at, start, ends)?;
+            if at == received.len() {
+                break;
+            }
             let frame = match self.short_reply(&received[at..]) {
                 Some(len) => {
                     at += len;
@@ -356,7 +362,7 @@ impl<O: Clone + PartialEq> Shared<O> {
                 return Err(SharedFault::Fence);
             }
             ends.push(at - start);
-            self.sending.ended();
+            self.sending.ended(1);
             match self.queue.ended() {
                 Done::One => continue,
                 Done::Nobody => {}
@@ -378,6 +384,32 @@ impl<O: Clone + PartialEq> Shared<O> {
         }
         self.deliver_rest(&received[start..at], ends, deliver);
         Ok(())
+    }
+
+    /// Cuts off the replies from `at` on of which nothing need be known but where they end, all but the last of those that one client asked
+    /// for in a row. Returns where the next one begins.
+    fn cut_row(
+        &mut self,
+        received: &[u8],
+        mut at: usize,
+        start: usize,
+        ends: &mut Vec<usize>,
+    ) -> Result<usize, SharedFault> {
+        let before = ends.len();
+        let most = before + self.queue.in_a_row();
+        while ends.len() < most
+            && let Some(len) = self.scanner.short_reply(&received[at..])
+        {
+            if self.fence.is_echo(&received[at..at + len]) {
+                return Err(SharedFault::Fence);
+            }
+            at += len;
+            ends.push(at - start);
+        }
+        let count = ends.len() - before;
+        self.queue.ended_in_a_row(count);
+        self.sending.ended(count);
+        Ok(at)
     }
 
     /// Has its client, if it is a client's, what has come since the last piece: replies that have ended, with others of the same client

@@ -94,6 +94,25 @@ impl<O> Queue<O> {
 }
 
 impl<O: Clone + PartialEq> Queue<O> {
+    /// How many replies are the next client's before its last one: each ends as [`Done::One`], and none is EXEC's.
+    #[inline]
+    pub fn in_a_row(&self) -> usize {
+        match self.places.front() {
+            Some(Place::Owner { replies, .. }) => *replies as usize - 1,
+            Some(Place::Exec { .. } | Place::Nobody | Place::Fence) | None => 0,
+        }
+    }
+
+    /// So many of those that are [in a row](Queue::in_a_row) have fully arrived.
+    #[inline]
+    pub fn ended_in_a_row(&mut self, count: usize) {
+        debug_assert!(count <= self.in_a_row(), "the last of them ends its place");
+        if let Some(Place::Owner { replies, .. }) = self.places.front_mut() {
+            *replies -= count as u32;
+            self.replies -= count;
+        }
+    }
+
     /// The next reply has fully arrived.
     pub fn ended(&mut self) -> Done<O> {
         match self.places.front_mut() {
@@ -130,6 +149,7 @@ impl<O: Clone + PartialEq> Queue<O> {
     }
 
     /// A request of `owner` has been appended: its reply is the last to come.
+    #[inline(always)]
     pub fn expect(&mut self, owner: &O) {
         self.replies += 1;
         if let Some(Place::Owner {
@@ -254,7 +274,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_reply_comes_to_whoever_asked_in_the_order_of_asking(
-            steps in prop::collection::vec((0_u8..6, 0..6), 0..200),
+            steps in prop::collection::vec((0_u8..6, 0..7), 0..200),
         ) {
             let (mut queue, mut model) = (Queue::default(), VecDeque::new());
             for (owner, step) in steps {
@@ -283,6 +303,15 @@ mod tests {
                         if let Some(next @ Next::Of(_)) = model.front_mut() {
                             *next = Next::Nobody;
                         }
+                    }
+                    (4, at_most) => {
+                        let count = queue.in_a_row().min(usize::from(at_most));
+                        let first = model.front().and_then(|next: &Next| next.owner());
+                        for _ in 0..count {
+                            let next = model.pop_front();
+                            prop_assert_eq!(next, first.map(Next::Of));
+                        }
+                        queue.ended_in_a_row(count);
                     }
                     _ => {
                         let ended = queue.ended();

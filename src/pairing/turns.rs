@@ -308,6 +308,31 @@ impl Turns {
         self.write_answers(out);
     }
 
+    /// The head's reply has ended, and answers whose turn has come go to `out`. Returns since when it was awaited; `None`, and nothing has
+    /// happened, if anything about it is out of the ordinary: then it's a [frame](Turns::frame_ended).
+    #[inline]
+    pub fn ordinary_ended(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant> {
+        if self.passing == Passing::Frame || self.is_late() {
+            return None;
+        }
+        let since = match self.queue.front() {
+            Some(Turn::Awaited(Awaited {
+                special: None,
+                patience: Patience::Bounded,
+                since,
+                ..
+            })) => *since,
+            Some(_) | None => return None,
+        };
+        self.queue.pop_front();
+        self.awaited -= 1;
+        self.excuse(now);
+        if !matches!(self.queue.front(), Some(Turn::Awaited(_))) {
+            self.write_answers(out);
+        }
+        Some(since)
+    }
+
     /// A frame of the head's reply has ended. `whole` says that no more frames of it come, however many were announced.
     ///
     /// Returns what ended, if it was the reply's last frame; then writes the answers whose turn has come to `out`.
@@ -360,7 +385,6 @@ impl Turns {
         since
     }
 
-    #[inline]
     fn write_answers(&mut self, out: &mut Vec<u8>) {
         while let Some(Turn::Answered(answer)) = self.queue.front() {
             self.held -= answer.len();

@@ -80,16 +80,17 @@ impl Connection {
     }
 
     /// The last `len` bytes of a reply have come.
+    #[inline(always)]
     fn end_reply(&mut self, len: usize, alike: &mut Alike, now: Instant) -> Result<(), End> {
-        let ended = self.session.on_shared_end(now, &mut self.out);
-        let ended = ended.map_err(|fault| {
+        let since = self.session.on_shared_end(now, &mut self.out);
+        let since = since.map_err(|fault| {
             tracing::error!(database = %self.database.name, %fault, "replies could not be paired");
             End(CloseReason::Backend)
         })?;
-        if alike.since != Some(ended.since) {
+        if alike.since != Some(since) {
             self.count_latency(alike, now);
             *alike = Alike {
-                since: Some(ended.since),
+                since: Some(since),
                 replies: 0,
             };
         }

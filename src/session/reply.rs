@@ -111,20 +111,33 @@ impl Session {
         }
     }
 
-    /// The end of a reply has come from a lane that others use too, whose requests have no effect on the session. Answers whose turn
-    /// has come go to `out`.
+    /// The end of a reply has come from a lane that others use too, whose requests have no effect on the session. Returns when its request
+    /// was forwarded. Answers whose turn has come go to `out`.
     ///
     /// # Errors
     /// [`PairingFault`]: nobody waits for it here.
+    #[inline]
     pub fn on_shared_end(
         &mut self,
         now: Instant,
         out: &mut Vec<u8>,
-    ) -> Result<Ended, PairingFault> {
+    ) -> Result<Instant, PairingFault> {
+        match self.turns.ordinary_ended(now, out) {
+            Some(since) => Ok(since),
+            None => self.on_special_shared_end(now, out),
+        }
+    }
+
+    /// The same of one that may be late, EXEC's, or have begun before.
+    fn on_special_shared_end(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<Instant, PairingFault> {
         let ended = self.turns.frame_ended(Whole::Always, now, out);
         match ended {
             Some(ended) => match ended.effect {
-                ReplyEffect::Nothing | ReplyEffect::Exec(None) => Ok(ended),
+                ReplyEffect::Nothing | ReplyEffect::Exec(None) => Ok(ended.since),
                 ReplyEffect::Select(_)
                 | ReplyEffect::Exec(Some(_))
                 | ReplyEffect::Protocol(_)

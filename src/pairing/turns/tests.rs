@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn awaited(frames: u32, audience: Audience) -> Awaited {
@@ -319,4 +321,91 @@ fn what_was_queued_is_not_said_to_have_failed_while_exec_may_succeed() {
     let later = Instant::now() + Duration::from_secs(100);
     let told = turns.answer_overdue(Duration::ZERO, later, &mut out, |out| out.push(b'!'));
     assert_eq!((told, out.len()), (Err(0), 0));
+}
+
+/// Something that happens to a client's turns.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Answer(&'static str),
+    Expect(Patience),
+    ExpectSpecial,
+    Passes,
+    Overdue,
+    Ended,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        prop_oneof![Just(""), Just("a"), Just("bc")].prop_map(Event::Answer),
+        Just(Event::Expect(Patience::Bounded)),
+        Just(Event::Expect(Patience::Bounded)),
+        Just(Event::Expect(Patience::Unbounded)),
+        Just(Event::ExpectSpecial),
+        Just(Event::Passes),
+        Just(Event::Overdue),
+        Just(Event::Ended),
+        Just(Event::Ended),
+        Just(Event::Ended),
+    ]
+}
+
+impl Turns {
+    /// `false`: it makes no difference.
+    fn hear(
+        &mut self,
+        event: Event,
+        now: Instant,
+        out: &mut Vec<u8>,
+        ordinary: bool,
+    ) -> Option<Instant> {
+        let reply = |patience| Awaited {
+            patience,
+            since: now,
+            ..special(Special::default())
+        };
+        match event {
+            Event::Answer(text) => answer(self, out, text),
+            Event::Expect(patience) => self.expect(reply(patience)),
+            Event::ExpectSpecial => {
+                let special = awaited(2, Audience::Instead(b"x".to_vec()));
+                self.expect(Awaited {
+                    since: now,
+                    ..special
+                });
+            }
+            Event::Passes if self.head().is_some() => self.passes(),
+            Event::Passes => {}
+            Event::Overdue => {
+                let _ = self.answer_overdue(Duration::ZERO, now, out, |out| out.push(b'!'));
+            }
+            Event::Ended => {
+                let before = ordinary.then(|| self.ordinary_ended(now, out)).flatten();
+                return before.or_else(|| {
+                    self.frame_ended(Whole::Always, now, out)
+                        .map(|ended| ended.since)
+                });
+            }
+        }
+        None
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_end_of_an_ordinary_reply_is_that_of_any_other(events in prop::collection::vec(event(), 0..60)) {
+        let (mut one, mut other) = (Turns::default(), Turns::default());
+        let (mut out, mut expected) = (Vec::new(), Vec::new());
+        let mut now = Instant::now();
+        for event in events {
+            now += Duration::from_secs(1);
+            let ended = one.hear(event, now, &mut out, true);
+            prop_assert_eq!(ended.is_some(), other.hear(event, now, &mut expected, false).is_some());
+            prop_assert_eq!(&out, &expected);
+            let state = |turns: &Turns| {
+                let counts = (turns.awaited(), turns.held(), turns.is_late(), turns.is_blocked());
+                (counts, turns.is_empty(), turns.is_inside_frame(), turns.head_since, turns.queue.len())
+            };
+            prop_assert_eq!(state(&one), state(&other));
+        }
+    }
 }
