@@ -1,18 +1,21 @@
 //! From a name to its row: a table with open addressing, built while compiling.
 //!
-//! A name of up to eight bytes, as most are, is one number, its letters lower-case: it is hashed and compared as that. Of a longer one
-//! such numbers are hashed, and the name itself is compared.
+//! A name of up to eight bytes, as most are, is one number, its letters lower-case: it is hashed and compared as that, and no row is
+//! looked at before it is found. Of a longer one such numbers are hashed, and the name itself is compared.
 
 use super::spec::{CommandId, CommandSpec};
 use super::table::{ROW_COUNT, TABLE};
 
 const SLOTS: usize = 2048;
+/// No row's number.
 const EMPTY: u16 = u16::MAX;
+/// Bytes of a name that are one number.
+const WHOLE: usize = 8;
 /// Longest name of a command or, without its container's, of a subcommand. Checked while compiling.
 const LONGEST: usize = 24;
 
-/// Row numbers by hash; [`EMPTY`] where there is none. Subcommands are hashed by their short name and container.
-static INDEX: [u16; SLOTS] = build();
+/// Rows by hash. Subcommands are hashed by their short name and container.
+static INDEX: [Slot; SLOTS] = build();
 
 /// The row of `name` in any case: `get`, or `config|get` for a subcommand, as in ACL rules.
 ///
@@ -39,87 +42,108 @@ pub fn subcommand(container: &CommandSpec, name: &[u8]) -> Option<&'static Comma
     find(name, Some(container.id))
 }
 
-#[inline]
+#[inline(always)]
 fn find(name: &[u8], parent: Option<CommandId>) -> Option<&'static CommandSpec> {
     if name.len() > LONGEST {
         return None;
     }
-    let key = Key::of(name);
-    let mut slot = key.hash(name.len(), parent);
+    let key = Key::of(name, parent);
+    let mut at = key.hash();
     loop {
-        // An empty slot holds a number that no row has.
-        let found = TABLE.get(usize::from(INDEX[slot]))?;
-        if found.parent == parent && key.is_of(name, found.short_name().as_bytes()) {
-            return Some(found);
+        let slot = &INDEX[at % SLOTS];
+        if slot.key == key && slot.is_of(name) {
+            return TABLE.get(usize::from(slot.row));
         }
-        slot = (slot + 1) % SLOTS;
+        if slot.row == EMPTY {
+            return None;
+        }
+        at += 1;
     }
 }
 
-const fn build() -> [u16; SLOTS] {
-    let mut index = [EMPTY; SLOTS];
+const fn build() -> [Slot; SLOTS] {
+    let mut index = [Slot::NONE; SLOTS];
     let mut number = 0;
     while number < ROW_COUNT {
         let spec = &TABLE[number];
         let name = spec.short_name().as_bytes();
         assert!(name.len() <= LONGEST);
-        let mut slot = Key::of(name).hash(name.len(), spec.parent);
-        while index[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
+        let key = Key::of(name, spec.parent);
+        let mut at = key.hash();
+        while index[at % SLOTS].row != EMPTY {
+            at += 1;
         }
-        index[slot] = number as u16;
+        let row = number as u16;
+        index[at % SLOTS] = Slot { key, row };
         number += 1;
     }
     index
 }
 
-/// What stands for a name when it is looked for: equal for names that differ in case alone.
+/// A place in the index.
 #[derive(Clone, Copy)]
-enum Key {
-    /// All bytes of a name of at most eight.
-    Whole(u64),
-    /// The first and the last eight bytes of a longer one.
-    Ends(u64, u64),
+struct Slot {
+    key: Key,
+    row: u16,
+}
+
+impl Slot {
+    const NONE: Self = Self {
+        key: Key {
+            bytes: 0,
+            len: u16::MAX,
+            parent: 0,
+        },
+        row: EMPTY,
+    };
+
+    /// Whether `name`, whose key this place has, is its row's: of a short one the key says so.
+    #[inline]
+    fn is_of(&self, name: &[u8]) -> bool {
+        let row = || TABLE.get(usize::from(self.row));
+        name.len() <= WHOLE
+            || row().is_some_and(|row| row.short_name().as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+/// What stands for a name when it is looked for: equal for names that differ in case alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    /// All bytes of a name of at most eight, the first and the last eight of a longer one.
+    bytes: u64,
+    len: u16,
+    /// The container's number and one; 0 if there is none.
+    parent: u16,
 }
 
 impl Key {
     #[inline]
-    const fn of(name: &[u8]) -> Self {
-        if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>())
-            && name.len() > 8
-        {
-            let [first, last] = [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
-            return Self::Ends(lower(first), lower(last));
+    const fn of(name: &[u8], parent: Option<CommandId>) -> Self {
+        let bytes = match (name.first_chunk::<WHOLE>(), name.last_chunk::<WHOLE>()) {
+            (Some(first), Some(last)) if name.len() > WHOLE => {
+                let [first, last] = [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+                lower(first) ^ lower(last).rotate_left(29)
+            }
+            _ => lower(packed(name)),
+        };
+        Self {
+            bytes,
+            len: name.len() as u16,
+            parent: match parent {
+                None => 0,
+                Some(id) => id.0 + 1,
+            },
         }
-        Self::Whole(lower(packed(name)))
     }
 
     /// Where the search begins.
     #[inline]
-    const fn hash(self, len: usize, parent: Option<CommandId>) -> usize {
-        let seed = match parent {
-            None => 0,
-            Some(id) => id.0 as u64 + 1,
-        };
-        let salt = (len as u64)
+    const fn hash(self) -> usize {
+        let salt = (self.len as u64)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .wrapping_add(seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
-        let bytes = match self {
-            Self::Whole(whole) => whole,
-            Self::Ends(first, last) => first ^ last.rotate_left(29),
-        };
-        let mixed = (bytes ^ salt).wrapping_mul(0xff51_afd7_ed55_8ccd);
+            .wrapping_add((self.parent as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+        let mixed = (self.bytes ^ salt).wrapping_mul(0xff51_afd7_ed55_8ccd);
         (mixed >> (64 - SLOTS.trailing_zeros())) as usize
-    }
-
-    /// Whether `name`, whose key this is, is the one that a row has.
-    #[inline]
-    fn is_of(self, name: &[u8], row: &[u8]) -> bool {
-        row.len() == name.len()
-            && match self {
-                Self::Whole(whole) => whole == packed(row),
-                Self::Ends(..) => row.eq_ignore_ascii_case(name),
-            }
     }
 }
 
@@ -233,8 +257,8 @@ mod tests {
     #[test]
     fn no_search_is_long() {
         let longest = INDEX
-            .split(|number| *number == EMPTY)
-            .map(<[u16]>::len)
+            .split(|slot| slot.row == EMPTY)
+            .map(<[Slot]>::len)
             .max()
             .unwrap();
         assert!(longest <= 8, "{longest} neighbours");
