@@ -126,10 +126,28 @@ impl RequestScanner {
     ///
     /// # Errors
     /// The bytes aren't a request. The same error again at every further call: there is no way to find the next request.
+    #[inline]
     pub fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
         if matches!(self.stage, Stage::Ended) {
             self.restart();
         }
+        if matches!(self.stage, Stage::Start)
+            && let Some((count, header)) = short_header(b'*', input)
+            && (1..=limits.max_arguments).contains(&count)
+        {
+            self.at = header;
+            self.announced = count;
+            self.stage = Stage::Mark;
+            if self.read_whole_arguments(input, limits) {
+                self.stage = Stage::Ended;
+                return Ok(Scan::Complete { len: self.at });
+            }
+        }
+        self.scan_on(input, limits)
+    }
+
+    /// The same, byte by byte where it must be.
+    fn scan_on(&mut self, input: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
         debug_assert!(self.at <= input.len(), "the input is what was not dropped");
         let outcome = self.read(input, limits);
         match outcome {
@@ -219,6 +237,7 @@ impl RequestScanner {
         }
     }
 
+    #[inline]
     fn restart(&mut self) {
         self.stage = Stage::Start;
         self.at = 0;
@@ -235,12 +254,12 @@ impl RequestScanner {
         }
     }
 
-    /// Reads the arguments that have arrived whole with a short header: nearly all, at a third of the cost. The rest is for
-    /// [`Self::read`], which alone knows errors.
-    #[inline]
-    fn read_whole_arguments(&mut self, input: &[u8], limits: &Limits) -> Result<Flow, ScanError> {
+    /// Reads the arguments that have arrived whole with a short header: nearly all, at a third of the cost. Whether those were all of the
+    /// request's; the rest is for [`Self::read`], which alone knows errors.
+    #[inline(always)]
+    fn read_whole_arguments(&mut self, input: &[u8], limits: &Limits) -> bool {
         if self.dropped > 0 || u32::try_from(input.len()).is_err() {
-            return self.read_mark(input);
+            return false;
         }
         let (mut at, mut bytes) = (self.at, 0);
         let mut left = self.announced - self.arrived;
@@ -253,7 +272,7 @@ impl RequestScanner {
                 break;
             }
             if self.args.is_empty() && is_http(&input[start..end]) {
-                return Err(ScanError::CrossProtocol);
+                break;
             }
             let (start, len) = (start as u32, len as u32);
             self.args.push(ArgRange { start, len });
@@ -264,18 +283,18 @@ impl RequestScanner {
         self.at = at;
         self.announced_bytes += bytes;
         self.arrived = self.announced - left;
-        if left == 0 {
-            return Ok(Flow::End(Scan::Complete { len: at }));
-        }
-        self.read_mark(input)
+        left == 0
     }
 
     fn read(&mut self, input: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
         loop {
             let flow = match self.stage {
-                Stage::Start => self.read_first(input, limits),
+                Stage::Start => read_first(input, &mut self.at),
                 Stage::Count(number) => self.read_count(number, input, limits)?,
-                Stage::Mark => self.read_whole_arguments(input, limits)?,
+                Stage::Mark => match self.read_whole_arguments(input, limits) {
+                    true => Flow::End(Scan::Complete { len: self.at }),
+                    false => self.read_mark(input)?,
+                },
                 Stage::Length(number) => self.read_length(number, input, limits)?,
                 Stage::Payload { len, left } => self.read_payload(len, left, input)?,
                 Stage::Inline => self.read_inline(input, limits)?,
@@ -287,25 +306,6 @@ impl RequestScanner {
                 Flow::Wait => return Ok(Scan::Incomplete),
                 Flow::End(scan) => return Ok(scan),
             }
-        }
-    }
-
-    #[inline]
-    fn read_first(&mut self, input: &[u8], limits: &Limits) -> Flow {
-        if let Some((count, header)) = short_header(b'*', input)
-            && (1..=limits.max_arguments).contains(&count)
-        {
-            self.at = header;
-            self.announced = count;
-            return Flow::On(Stage::Mark);
-        }
-        match input.first() {
-            Some(b'*') => {
-                self.at = 1;
-                Flow::On(Stage::Count(Decimal::NEW))
-            }
-            Some(_) => Flow::On(Stage::Inline),
-            None => Flow::Wait,
         }
     }
 
@@ -466,20 +466,31 @@ enum Flow {
     End(Scan),
 }
 
+fn read_first(input: &[u8], at: &mut usize) -> Flow {
+    match input.first() {
+        Some(b'*') => {
+            *at = 1;
+            Flow::On(Stage::Count(Decimal::NEW))
+        }
+        Some(_) => Flow::On(Stage::Inline),
+        None => Flow::Wait,
+    }
+}
+
 /// Whether the command is one of the two words by which Redis knows an HTTP request, in any case, as an array or inline. Redis
 /// compares as C does: up to a NUL.
 #[inline]
 fn is_http(name: &[u8]) -> bool {
+    matches!(name.first(), Some(b'p' | b'P' | b'h' | b'H')) && is_word_of_http(name)
+}
+
+fn is_word_of_http(name: &[u8]) -> bool {
     let begins = |word: &[u8]| {
         name.get(..word.len())
             .is_some_and(|begin| begin.eq_ignore_ascii_case(word))
             && matches!(name.get(word.len()), None | Some(0))
     };
-    match name.first() {
-        Some(b'p' | b'P') => begins(b"post"),
-        Some(b'h' | b'H') => begins(b"host:"),
-        _ => false,
-    }
+    begins(b"post") || begins(b"host:")
 }
 
 #[cfg(test)]
