@@ -62,6 +62,7 @@ impl Policy {
         }
     }
 
+    #[inline]
     fn judge(&self, user: &User, call: &Call<'_>) -> Result<(), DenialReason> {
         if user.generation != self.generation {
             return Err(DenialReason::Stale);

@@ -156,6 +156,7 @@ impl Selector {
         self.commands.contains(row.id) && self.judge_gate(row.gate, operator).is_ok()
     }
 
+    #[inline]
     fn judge_gate(&self, gate: Gate, operator: Operator) -> Result<(), DenialReason> {
         match (gate, operator) {
             (Gate::Open, Operator::Yes | Operator::No) | (Gate::Operator, Operator::Yes) => Ok(()),
@@ -175,6 +176,7 @@ impl Selector {
         }
     }
 
+    #[inline]
     fn judge_sight(&self, sight: Sight) -> Result<(), DenialReason> {
         let (granted, missing) = match sight {
             Sight::Own => return Ok(()),

@@ -29,7 +29,7 @@ const REPEATED: usize = 128;
 ///
 /// # Errors
 /// [`ClassifyFault`]; its [`message`](ClassifyFault::message) is Redis's own text.
-#[inline]
+#[inline(always)]
 pub fn classify(request: Request<'_>) -> Result<Call<'_>, ClassifyFault> {
     let name = request.arg(0).unwrap_or(&[]);
     let mut spec = top_level(name).ok_or(ClassifyFault::Unknown)?;

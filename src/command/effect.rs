@@ -6,6 +6,7 @@ use super::spec::{Call, LaneNeed, Sight, Streaming};
 use crate::resp::Request;
 
 /// The connection that the call needs: its row's, but XREAD and XREADGROUP without BLOCK may share one.
+#[inline]
 pub fn lane_need(call: &Call<'_>) -> LaneNeed {
     let reads_streams = matches!(call.spec.keys, KeyGrammar::XRead | KeyGrammar::XReadGroup);
     if reads_streams && call.request.is_whole() && !has_word(&call.request, b"block") {
@@ -16,6 +17,7 @@ pub fn lane_need(call: &Call<'_>) -> LaneNeed {
 
 /// What the call sees: its row's sight, but CLIENT TRACKING sees all names only if it asks for broadcasts; else it is told of
 /// the keys that the client has read itself. What SORT reads beyond its keys `keys::extract` tells.
+#[inline]
 pub fn sight(call: &Call<'_>) -> Sight {
     let tracking = call.spec.name == "client|tracking";
     if tracking && call.request.is_whole() && !has_word(&call.request, b"bcast") {

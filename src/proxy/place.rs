@@ -44,8 +44,8 @@ pub(super) enum Sent {
 
 /// What can be done with a request now.
 enum Found {
-    /// It goes here.
-    Shared(Rc<SharedLane>),
+    /// It goes to the shared lane that the client is on.
+    Shared,
     /// It goes to the client's own lane, which is open.
     Own,
     /// It is done: later requests go to another database number.
@@ -124,10 +124,9 @@ impl Way {
                 session.selected(number, out);
                 return Sent::Done;
             }
-            Found::Shared(lane) => {
-                session.may_write(&forward);
-                lane.append(&forward, &self.member, site.now);
-                self.meet(site);
+            Found::Shared => {
+                self.send_on(forward, session, site);
+                return Sent::Done;
             }
             // It may have been connected just now, to another than the client began with.
             Found::Own if self.is_replaced(site) => return Sent::Replaced,
@@ -219,6 +218,7 @@ impl Way {
     }
 
     /// The client has asked the backend that is there now for something.
+    #[inline]
     fn meet(&mut self, site: Site<'_>) {
         if self.incarnation.is_none() {
             self.incarnation = Some(site.worker.door.backend(site.index).incarnation());
@@ -226,6 +226,7 @@ impl Way {
     }
 
     /// Whether another backend is there than the one that the client began with.
+    #[inline]
     fn is_replaced(&self, site: Site<'_>) -> bool {
         let current = site.worker.door.backend(site.index).incarnation();
         self.incarnation.is_some_and(|began| began != current)

@@ -101,6 +101,30 @@ impl Connection {
         }
     }
 
+    /// Sends on the whole request that begins at `at`, if it is an ordinary one that goes where the one before it went, as most are. False if
+    /// nothing has happened.
+    #[inline(always)]
+    fn send_on(&mut self, at: usize, now: Instant) -> bool {
+        let request = self.scanner.request(&self.input[at..]);
+        let site = Site {
+            worker: &self.worker,
+            database: &self.database,
+            index: self.database_index,
+            now,
+        };
+        if !self.way.goes_on(request.bytes().len(), &self.session, site) {
+            return false;
+        }
+        let Some(forward) = self.session.ordinary(request, &self.database.policy) else {
+            return false;
+        };
+        self.worker
+            .shard
+            .command(forward.row(), VerdictLabel::Allowed);
+        self.way.send_on(forward, &mut self.session, site);
+        true
+    }
+
     /// A whole request is here; one that can't be dealt with yet waits, and everything behind it.
     fn on_request(
         &mut self,
@@ -109,6 +133,11 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<Step, End> {
+        if self.send_on(*taken, now) {
+            self.waiting = None;
+            *taken += len;
+            return Ok(Step::Again);
+        }
         let (step, len) = match self.offer_block(*taken, len, context, now) {
             Some(Block::Sent(len)) => (Step::Again, len),
             Some(Block::Wait) => (Step::Wait, len),

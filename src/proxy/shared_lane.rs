@@ -154,6 +154,7 @@ impl SharedLane {
     }
 
     /// Whether it takes requests of those who are on it.
+    #[inline(always)]
     pub(super) fn is_open(&self) -> bool {
         matches!(&*self.state.borrow(), State::Open(open) if open.is_open())
     }
@@ -166,21 +167,26 @@ impl SharedLane {
     /// Whether a request can be appended now, of a client whose replies were of `reply` bytes at most of late; if it can later, `waker`
     /// is woken then.
     pub(super) fn readiness(&self, waker: &Waker, reply: u64) -> Readiness {
-        match &*self.state.borrow() {
-            State::Open(open)
-                if open.unsent() <= MOST_UNSENT
-                    && self.expected.get().has_room_for(reply, open.owed()) =>
-            {
-                return Readiness::Open;
-            }
-            State::Failed { text, .. } => return Readiness::Unavailable(text),
-            State::Open(_) | State::Connecting | State::Ended => {}
+        if self.has_room(reply) {
+            return Readiness::Open;
+        }
+        if let State::Failed { text, .. } = &*self.state.borrow() {
+            return Readiness::Unavailable(text);
         }
         self.waiting.borrow_mut().push(waker.clone());
         Readiness::Pending
     }
 
+    /// Whether a request can be appended at once, of a client whose replies were of `reply` bytes at most of late.
+    #[inline(always)]
+    pub(super) fn has_room(&self, reply: u64) -> bool {
+        let expected = self.expected.get();
+        matches!(&*self.state.borrow(), State::Open(open)
+            if open.unsent() <= MOST_UNSENT && expected.has_room_for(reply, open.owed()))
+    }
+
     /// Appends a permitted request of a client's.
+    #[inline]
     pub(super) fn append(&self, forward: &Forward<'_>, member: &Member, now: Instant) {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append(forward, member, now);

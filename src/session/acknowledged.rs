@@ -93,8 +93,9 @@ impl Session {
     pub fn may_write(&mut self, forward: &Forward<'_>) {
         let spec = forward.permit().call().spec;
         // MULTI writes nothing, and EXEC what was queued before it.
-        let writes = !matches!(spec.name, "multi" | "exec" | "discard");
-        if writes && !spec.flags.has(flags::bits::READONLY) {
+        if !spec.flags.has(flags::bits::READONLY)
+            && !matches!(spec.name, "multi" | "exec" | "discard")
+        {
             self.written = Written::Elsewhere;
         }
     }

@@ -8,7 +8,7 @@ use super::login::NO_AUTH;
 use super::strict;
 use super::subscriptions::{self, Move};
 use super::transaction::Transaction;
-use crate::acl::{Denial, DenialReason, Permit, User, Verdict};
+use crate::acl::{Denial, DenialReason, Permit, Policy, User, Verdict};
 use crate::command::{self, Call, ClassifyFault, LaneNeed, flags};
 use crate::pairing::{Audience, Awaited, Patience, ReplyEffect, Special};
 use crate::resp::{Frame, Protocol, Request, encode};
@@ -17,6 +17,29 @@ use crate::resp::{Frame, Protocol, Request, encode};
 const INFO_WITHOUT_KEYSPACE: &[u8] = b"*3\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$6\r\nmemory\r\n";
 
 impl Session {
+    /// The whole `request` as it goes to the backend, if it is as nearly all are: permitted, and of a row that may share a connection. `None`
+    /// says nothing, and nothing has happened: [`Session::on_request`] decides.
+    // Inlined, as all that an ordinary request passes: handing a permit from function to function costs more than the judging.
+    #[inline(always)]
+    pub fn ordinary<'r>(&self, request: Request<'r>, policy: &Policy) -> Option<Forward<'r>> {
+        let principal = self.principal.as_ref()?;
+        let call = command::classify(request).ok()?;
+        let is_ordinary = call.spec.lane == LaneNeed::Shared && !is_changed_on_its_way(call);
+        if !is_ordinary || self.turns.is_blocked() || self.is_held_to_subscribing() {
+            return None;
+        }
+        match policy.evaluate(principal.user(), call) {
+            Verdict::Allow(permit) => Some(Forward {
+                permit,
+                wire: Wire::Verbatim,
+                lane: LaneNeed::Shared,
+                patience: Patience::Bounded,
+                special: None,
+            }),
+            Verdict::Deny(_) => None,
+        }
+    }
+
     /// Decides what happens to `request`: a whole one, or the beginning of one that is large.
     ///
     /// Answers of Redwall's own go to `out`, or wait for their turn.
@@ -69,6 +92,7 @@ impl Session {
     }
 
     /// A forwarded request's bytes are on their way: its reply is awaited from now on.
+    #[inline(always)]
     pub fn forwarded(&mut self, forward: Forward<'_>, now: Instant) {
         let row = Some(forward.row());
         let Forward {
@@ -200,7 +224,6 @@ impl Session {
     }
 
     /// Lets the policy decide, and says what a permitted request needs.
-    #[inline]
     pub(super) fn judge<'r>(
         &mut self,
         call: Call<'r>,
@@ -244,7 +267,6 @@ impl Session {
     }
 
     /// The verdict; for a denial also the text that the client must be told.
-    #[inline]
     pub(super) fn verdict<'r>(
         &self,
         call: Call<'r>,
@@ -264,7 +286,6 @@ impl Session {
     }
 
     /// Says how a permitted request is forwarded.
-    #[inline]
     pub(super) fn place<'r>(
         &mut self,
         permit: Permit<'r>,
@@ -273,7 +294,7 @@ impl Session {
     ) -> Action<'r> {
         let call = *permit.call();
         let lane = command::lane_need(&call);
-        if lane == LaneNeed::Shared && call.spec.name != "info" {
+        if lane == LaneNeed::Shared && !is_changed_on_its_way(call) {
             return Action::Forward(Forward {
                 permit,
                 wire: Wire::Verbatim,
@@ -373,6 +394,12 @@ fn told(denial: Denial, user: &User, call: &Call<'_>) -> (Denied, Vec<u8>) {
         reason: denial.reason(),
     };
     (denied, denial.wire_text(user, call).to_string().into())
+}
+
+/// Whether the backend may be sent something else instead.
+#[inline]
+fn is_changed_on_its_way(call: Call<'_>) -> bool {
+    call.spec.name == "info"
 }
 
 /// The number that a SELECT asks for, if it is one.

@@ -4,6 +4,7 @@ mod acknowledged;
 mod answers;
 mod model;
 mod order;
+mod ordinary;
 mod subscriptions;
 mod taken_back;
 mod transactions;
@@ -67,6 +68,18 @@ fn beginning() -> Beginning {
     }
 }
 
+/// All that is known of a request on its way.
+fn described(forward: &Forward<'_>) -> String {
+    let (wire, generation) = (
+        forward.bytes().escape_ascii(),
+        forward.permit().generation(),
+    );
+    format!(
+        "{wire} {generation} {:?} {:?} {:?}",
+        forward.lane, forward.patience, forward.special
+    )
+}
+
 impl Bed {
     /// Before login.
     fn stranger(app: &str) -> Self {
@@ -114,7 +127,19 @@ impl Bed {
             max_subscriptions: 100,
             now: Instant::now(),
         };
-        match self.session.on_request(request, around, &mut self.out) {
+        let ordinary = self.session.ordinary(request, &self.policy);
+        let ordinary = ordinary
+            .filter(|_| request.is_whole())
+            .map(|it| described(&it));
+        let action = self.session.on_request(request, around, &mut self.out);
+        if ordinary.is_some() {
+            // What is taken for ordinary is what would have been made of it in any case.
+            let Action::Forward(forward) = &action else {
+                panic!("{action:?} of {}", request.bytes().escape_ascii());
+            };
+            assert_eq!(ordinary, Some(described(forward)));
+        }
+        match action {
             Action::Forward(forward) => {
                 self.wire.extend_from_slice(forward.bytes());
                 self.session.forwarded(forward, around.now);

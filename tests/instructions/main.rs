@@ -99,6 +99,11 @@ fn judging_takes_the_same_however_many_users_there_are() {
 }
 
 #[test]
+fn a_get_s_way_through_its_session_takes_no_more_than_it_did() {
+    compare("pass_get");
+}
+
+#[test]
 fn encoding_a_command_takes_no_more_than_it_did() {
     compare("encode_command");
 }

@@ -1,10 +1,12 @@
 //! The works that are counted. Each is done once before, so that no memory is made while it counts.
 
 use std::hint::black_box;
+use std::time::Instant;
 
-use redwall::acl::{Policy, RuleList, UserSource, Verdict, Vocabulary};
+use redwall::acl::{Enabled, Policy, Proofs, RuleList, UserSource, Verdict, Vocabulary};
 use redwall::command;
 use redwall::resp::{Limits, OwnedRequest, ReplyScanner, RequestScanner, Scan, encode};
+use redwall::session::{Beginning, Session};
 
 /// How often a work does what it is named after.
 pub(crate) const COMMANDS: u32 = 1000;
@@ -68,6 +70,8 @@ fn scan_reply() {
 
 fn user(name: &str) -> UserSource {
     let mut source = UserSource::new(name);
+    source.identity.enabled = Enabled::On;
+    source.proofs = Proofs::Certificate;
     let rules = b"+@all -@dangerous +info ~key:*";
     source.rules = RuleList::parse(rules, Vocabulary::Rights).unwrap();
     source
@@ -108,6 +112,40 @@ fn judge_mget() {
         .chain(keys.iter().map(String::as_str))
         .collect();
     judge(&words, 0);
+}
+
+/// All of a command's way through the session, from its bytes to the end of its reply; 16 are under way at a time.
+#[test]
+#[ignore = "run under callgrind"]
+fn pass_get() {
+    let policy = Policy::compile(1, &[user("client")], &[]).unwrap();
+    let now = Instant::now();
+    let beginning = Beginning {
+        id: 1,
+        peer: "192.0.2.1:1000".parse().unwrap(),
+        local: "192.0.2.2:6379".parse().unwrap(),
+        certificate_user: Some("client".to_owned()),
+        since: now,
+    };
+    let mut session = Session::new(beginning, &policy);
+    let input = many(&["GET", "key:000000012345"]);
+    let (mut scanner, mut lane, mut out) = (RequestScanner::new(), Vec::new(), Vec::new());
+    count(|| {
+        let mut rest = black_box(&input[..]);
+        lane.clear();
+        while let Ok(Scan::Complete { len }) = scanner.scan(rest, &Limits::DEFAULT) {
+            let forward = session.ordinary(scanner.request(rest), &policy).unwrap();
+            lane.extend_from_slice(forward.bytes());
+            session.forwarded(forward, now);
+            rest = &rest[len..];
+            if session.outstanding().0 == 16 || rest.is_empty() {
+                while session.has_outstanding() {
+                    session.on_shared_end(now, &mut out).unwrap();
+                }
+            }
+        }
+        assert!(lane == input && out.is_empty());
+    });
 }
 
 fn encoded(mut write: impl FnMut(&mut Vec<u8>)) {

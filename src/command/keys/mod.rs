@@ -73,6 +73,7 @@ impl std::error::Error for KeyFault {}
 ///
 /// # Errors
 /// [`KeyFault`]. Keys may have been reported before; they don't count.
+#[inline]
 pub fn extract(call: &Call<'_>, sink: &mut impl FnMut(KeyUse)) -> Result<Extracted, KeyFault> {
     let request = &call.request;
     match call.spec.keys {
@@ -134,6 +135,7 @@ fn first(access: Access) -> Slot {
     Slot { index: 1, access }
 }
 
+#[inline]
 fn one(request: &Request<'_>, slot: Slot, sink: &mut impl FnMut(KeyUse)) -> Result<(), KeyFault> {
     let Slot { index, access } = slot;
     if index >= request.len() {

@@ -8,7 +8,7 @@ use crate::backend::OUT_OF_RANGE;
 use crate::lane::Readiness;
 use crate::proxy::spares::Kind;
 use crate::proxy::stay::{STAY, STAY_AT_MOST};
-use crate::session::{Class, Forward, Session, Trace};
+use crate::session::{BULKY, Class, Forward, Session, Trace};
 
 impl Way {
     /// Puts a whole permitted transaction on its way over a shared lane, with nothing of anybody else's in between: for a client that
@@ -27,8 +27,10 @@ impl Way {
         let kind = (Class::Small, session.database());
         match self.on_shared(kind, Pending::More, session, site, context) {
             Found::Wait => Some(Sent::Wait),
-            Found::Shared(lane) => {
-                lane.append_block(&block, &self.member, site.now);
+            Found::Shared => {
+                if let Place::Shared(lane) = &self.place {
+                    lane.append_block(&block, &self.member, site.now);
+                }
                 self.meet(site);
                 for forward in block {
                     session.may_write(&forward);
@@ -37,6 +39,41 @@ impl Way {
                 Some(Sent::Done)
             }
             Found::Own | Found::Selected(_) | Found::Unavailable(_) | Found::Replaced => None,
+        }
+    }
+
+    /// Whether an ordinary request of `len` bytes goes where the one before it went, as nearly all do: what [`Way::send`] would find.
+    #[inline(always)]
+    pub(in crate::proxy) fn goes_on(&self, len: usize, session: &Session, site: Site<'_>) -> bool {
+        let Place::Shared(lane) = &self.place else {
+            return false;
+        };
+        let incarnation = site.worker.door.backend(site.index).incarnation();
+        len <= BULKY
+            && !session.needs_its_lane()
+            && self.incarnation == Some(incarnation)
+            && self.stay.own_until.is_none_or(|until| site.now >= until)
+            && lane.key == key(session, site, Class::Small, session.database())
+            && match session.has_outstanding() {
+                true => lane.is_open(),
+                false => lane.is_joinable(site.now, incarnation),
+            }
+            && lane.has_room(self.stay.reply)
+    }
+
+    /// Puts a request on its way over the shared lane that the client is on.
+    #[inline(always)]
+    pub(in crate::proxy) fn send_on(
+        &mut self,
+        forward: Forward<'_>,
+        session: &mut Session,
+        site: Site<'_>,
+    ) {
+        if let Place::Shared(lane) = &self.place {
+            session.may_write(&forward);
+            lane.append(&forward, &self.member, site.now);
+            session.forwarded(forward, site.now);
+            self.meet(site);
         }
     }
 
@@ -90,15 +127,15 @@ impl Way {
             self.place = Place::Shared(Rc::clone(&lane));
         }
         match readiness {
-            Readiness::Open => Found::Shared(lane),
+            Readiness::Open => Found::Shared,
             Readiness::Pending => Found::Wait,
             // No other can be had: then behind those who wait is better than nowhere.
             Readiness::Unavailable(text) => match site.worker.lanes.standing(key, incarnation) {
                 None => Found::Unavailable(text),
                 Some(lane) => match lane.readiness(&self.waker, self.stay.reply) {
                     Readiness::Open => {
-                        self.place = Place::Shared(Rc::clone(&lane));
-                        Found::Shared(lane)
+                        self.place = Place::Shared(lane);
+                        Found::Shared
                     }
                     Readiness::Pending => Found::Wait,
                     Readiness::Unavailable(text) => Found::Unavailable(text),
