@@ -182,6 +182,27 @@ async fn an_echo_that_comes_too_early_is_recognised_however_it_is_cut() {
     }
 }
 
+#[tokio::test]
+async fn an_echo_that_comes_too_early_is_recognised_wherever_among_one_client_s_replies() {
+    for before in 0..3 {
+        let (mut lane, mut backend) = lane().await;
+        (0..3).for_each(|_| ask(&mut lane, 1));
+        let echo = fence(&mut lane);
+        let bytes = [b"$1\r\nx\r\n".repeat(before), echo].concat();
+        backend.write_all(&bytes).await.unwrap();
+        let (mut scratch, mut paired) = (vec![0; 64 * 1024], Ok(()));
+        let mut left = bytes.len();
+        while left > 0 && paired.is_ok() {
+            let received =
+                std::future::poll_fn(|context| lane.poll_receive(context, &mut scratch)).await;
+            let received = received.unwrap();
+            left -= received.len();
+            paired = lane.pair(&scratch, received, Instant::now(), |_, _| Taken::All);
+        }
+        assert_eq!(paired, Err(SharedFault::Fence), "behind {before}");
+    }
+}
+
 /// The lane asks for an echo; what it will be.
 fn fence(lane: &mut Shared<u8>) -> Vec<u8> {
     lane.used = Used::Yes;
