@@ -215,6 +215,55 @@ mod tests {
         assert!(subcommand(config, b"").is_none());
     }
 
+    /// The row with this short name in this container.
+    fn listed(name: &[u8], parent: Option<CommandId>) -> Option<CommandId> {
+        let mut found = rows().iter().filter(|row| {
+            row.parent == parent && row.short_name().as_bytes().eq_ignore_ascii_case(name)
+        });
+        found.next().map(|row| row.id)
+    }
+
+    #[test]
+    fn a_name_is_found_under_a_container_if_and_only_if_it_is_listed_there() {
+        let containers = rows().iter().filter(|row| row.is_container());
+        let parents: Vec<_> = [None]
+            .into_iter()
+            .chain(containers.map(|row| Some(row.id)))
+            .collect();
+        for row in rows() {
+            let name = row.short_name().as_bytes();
+            let longer = [name, b"\0"].concat();
+            for parent in &parents {
+                for name in [name, &longer, &name[1..]] {
+                    let found = find(name, *parent).map(|row| row.id);
+                    assert_eq!(found, listed(name, *parent), "{}", name.escape_ascii());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_long_names_with_the_same_number_are_told_apart() {
+        for row in rows() {
+            let name = row.short_name().as_bytes();
+            // The ends of a name of less than 16 bytes overlap.
+            for bit in (0..64).filter(|_| name.len() >= 2 * WHOLE) {
+                let flipped = |at: usize, bit: usize| name[at + bit / 8] ^ 1 << (bit % 8);
+                let (first, last) = ((bit + 29) % 64, name.len() - WHOLE);
+                let mut other = name.to_vec();
+                other[first / 8] = flipped(0, first);
+                other[last + bit / 8] = flipped(last, bit);
+                let found = find(&other, row.parent).map(|row| row.id);
+                assert_eq!(
+                    found,
+                    listed(&other, row.parent),
+                    "{}",
+                    other.escape_ascii()
+                );
+            }
+        }
+    }
+
     #[test]
     fn eight_bytes_are_lowered_as_each_of_them_is() {
         for byte in 0..=u8::MAX {

@@ -91,6 +91,7 @@ proptest! {
                 rest = behind;
             }
             assert!(lane.queue.is_empty() && lane.begun.is_empty());
+            assert_eq!(lane.sending.oldest(), None, "all are answered");
             delivered
         });
         let mut replies = asked.iter();

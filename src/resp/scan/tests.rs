@@ -274,6 +274,32 @@ fn before_login_ten_arguments_of_16_kib_pass_and_no_more() {
 }
 
 #[test]
+fn a_bound_holds_for_a_request_that_is_here_as_a_whole() {
+    let many = [&b"*11\r\n"[..], &b"$1\r\nx\r\n".repeat(11)].concat();
+    let error = scan_whole(&many, &Limits::BEFORE_LOGIN);
+    assert!(
+        matches!(
+            error[..],
+            [Event::Error(ScanError::CountBeforeLogin { .. })]
+        ),
+        "{error:?}"
+    );
+    let few = Limits {
+        max_bulk: 10,
+        ..Limits::DEFAULT
+    };
+    let error = scan_whole(b"*2\r\n$3\r\nGET\r\n$11\r\n12345678901\r\n", &few);
+    let expected = ScanError::LengthTooLarge {
+        limit: 10,
+        found: 11,
+    };
+    assert!(
+        matches!(error[..], [Event::Error(found)] if found == expected),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn limits_can_change_between_two_requests_of_one_pipeline() {
     let auth = encoded(&[b"AUTH".to_vec(), b"secret".to_vec()]);
     let large = encoded(&vec![b"MGET".to_vec(); 11]);
