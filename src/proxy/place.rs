@@ -124,10 +124,7 @@ impl Way {
                 session.selected(number, out);
                 return Sent::Done;
             }
-            Found::Shared => {
-                self.send_on(forward, session, site);
-                return Sent::Done;
-            }
+            Found::Shared => return self.send_on(forward, session, site),
             // It may have been connected just now, to another than the client began with.
             Found::Own if self.is_replaced(site) => return Sent::Replaced,
             Found::Own => match self.before(&forward, session) {

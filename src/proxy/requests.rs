@@ -123,11 +123,13 @@ impl Connection {
         let Some(forward) = self.session.ordinary(request, &self.database.policy) else {
             return false;
         };
-        self.worker
-            .shard
-            .command(forward.row(), VerdictLabel::Allowed);
-        self.way.send_on(forward, &mut self.session, site);
-        true
+        let row = forward.row();
+        let sent = self.way.send_on(forward, &mut self.session, site);
+        let is_sent = matches!(sent, Sent::Done);
+        if is_sent {
+            self.worker.shard.command(row, VerdictLabel::Allowed);
+        }
+        is_sent
     }
 
     /// A whole request is here; one that can't be dealt with yet waits, and everything behind it.

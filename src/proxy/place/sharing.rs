@@ -28,9 +28,10 @@ impl Way {
         match self.on_shared(kind, Pending::More, session, site, context) {
             Found::Wait => Some(Sent::Wait),
             Found::Shared => {
-                if let Place::Shared(lane) = &self.place {
-                    lane.append_block(&block, &self.member, site.now);
-                }
+                let Place::Shared(lane) = &self.place else {
+                    return None;
+                };
+                lane.append_block(&block, &self.member, site.now);
                 self.meet(site);
                 for forward in block {
                     session.may_write(&forward);
@@ -61,20 +62,22 @@ impl Way {
             && lane.has_room(self.stay.reply)
     }
 
-    /// Puts a request on its way over the shared lane that the client is on.
+    /// Puts a request on its way over the shared lane that the client is on; nothing happens to one whose client is on none.
     #[inline(always)]
     pub(in crate::proxy) fn send_on(
         &mut self,
         forward: Forward<'_>,
         session: &mut Session,
         site: Site<'_>,
-    ) {
-        if let Place::Shared(lane) = &self.place {
-            session.may_write(&forward);
-            lane.append(&forward, &self.member, site.now);
-            session.forwarded(forward, site.now);
-            self.meet(site);
-        }
+    ) -> Sent {
+        let Place::Shared(lane) = &self.place else {
+            return Sent::Wait;
+        };
+        session.may_write(&forward);
+        lane.append(&forward, &self.member, site.now);
+        session.forwarded(forward, site.now);
+        self.meet(site);
+        Sent::Done
     }
 
     /// The request may share a lane.
