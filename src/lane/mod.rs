@@ -2,7 +2,6 @@
 //!
 //! Moves bytes between sessions and a backend as `pairing` and `session` say; never decides what may be sent.
 
-mod askers;
 mod fence;
 pub mod own;
 mod sending;

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::askers::Askers;
 use super::fence::Fence;
 use super::own::LaneFault;
 use super::sending::{Kept, Sending};
@@ -103,7 +102,6 @@ pub struct Shared<O> {
     stream: Stream,
     scanner: ReplyScanner,
     queue: Queue<O>,
-    askers: Askers<O>,
     sending: Sending,
     /// Whether all that was appended has left, and nothing of it waits inside the stream.
     is_flushed: bool,
@@ -128,7 +126,6 @@ impl<O: Clone + PartialEq> Shared<O> {
             stream: connected.stream,
             scanner: ReplyScanner::new(),
             queue: Queue::default(),
-            askers: Askers::new(),
             sending: Sending::new(kept),
             is_flushed: true,
             records: 0,
@@ -182,11 +179,6 @@ impl<O: Clone + PartialEq> Shared<O> {
         self.is_quiet().then_some(self.moved)
     }
 
-    /// Whether nobody but one client has asked of late.
-    pub fn has_one_asker(&self, now: Instant) -> bool {
-        self.askers.are_one(now)
-    }
-
     /// Replies that are owed.
     pub fn owed(&self) -> usize {
         self.queue.len()
@@ -217,7 +209,6 @@ impl<O: Clone + PartialEq> Shared<O> {
             self.moved = now;
         }
         self.used = Used::Yes;
-        self.askers.asked(owner, now);
         self.queue.expect(owner);
         self.put(forward.bytes());
     }

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use super::connection::Connection;
 use super::place::{Sent, Site};
-use super::stay::MOST_BESIDE_OTHERS;
 use crate::resp::{Request, RequestScanner, Scan};
 use crate::session::{Around, BULKY};
 use crate::telemetry::VerdictLabel;
@@ -54,8 +53,7 @@ impl Connection {
             .database
             .limits
             .max_in_flight
-            .min(self.way.stay.window())
-            .min(MOST_BESIDE_OTHERS);
+            .min(self.way.stay.window());
         match self.session.outstanding().0 {
             0 if parts.len() > most => return None,
             0 => {}

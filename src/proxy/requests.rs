@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::block::Block;
 use super::connection::{Connection, End, Phase, Step};
 use super::place::{Pending, Place, Sent, Site};
-use super::stay::MOST_BESIDE_OTHERS;
 use super::upload::{Exceeded, Most, Upload};
 use crate::acl::Principal;
 use crate::command::CommandId;
@@ -30,7 +29,7 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<Step, End> {
-        if *taken == self.input.len() || self.is_held_back(now) {
+        if *taken == self.input.len() || self.is_held_back() {
             return Ok(Step::Wait);
         }
         if let Some(len) = self.waiting {
@@ -78,10 +77,10 @@ impl Connection {
     }
 
     /// Whether nothing more may be forwarded now. A request that has begun to be forwarded goes on.
-    fn is_held_back(&self, now: Instant) -> bool {
+    fn is_held_back(&self) -> bool {
         match self.phase {
             Phase::Requests => {
-                self.has_enough_in_flight(now)
+                self.session.outstanding().0 >= self.most_in_flight()
                     || self.coming() > self.database.limits.soft_output
                     || self.way.lane.unsent() > self.database.limits.soft_output
             }
@@ -91,18 +90,14 @@ impl Connection {
         }
     }
 
-    fn has_enough_in_flight(&self, now: Instant) -> bool {
-        let in_flight = self.session.outstanding().0;
+    fn most_in_flight(&self) -> usize {
         let most = self.database.limits.max_in_flight;
         match &self.way.place {
-            Place::Shared(lane) => {
-                in_flight >= most.min(self.way.stay.window())
-                    || (in_flight >= MOST_BESIDE_OTHERS && !lane.has_one_asker(now))
-            }
+            Place::Shared(_) => most.min(self.way.stay.window()),
             Place::Nowhere | Place::Own if self.way.lanes == Lanes::Shared => {
-                in_flight >= most.min(MOST_ON_OWN_LANE)
+                most.min(MOST_ON_OWN_LANE)
             }
-            Place::Nowhere | Place::Own => in_flight >= most,
+            Place::Nowhere | Place::Own => most,
         }
     }
 

@@ -185,11 +185,6 @@ impl SharedLane {
             if open.unsent() <= MOST_UNSENT && expected.has_room_for(reply, open.owed()))
     }
 
-    /// Whether nobody but one client has asked of late.
-    pub(super) fn has_one_asker(&self, now: Instant) -> bool {
-        matches!(&*self.state.borrow(), State::Open(open) if open.has_one_asker(now))
-    }
-
     /// Appends a permitted request of a client's.
     #[inline]
     pub(super) fn append(&self, forward: &Forward<'_>, member: &Member, now: Instant) {

@@ -17,10 +17,7 @@ const LARGE_STAY: Duration = Duration::from_secs(2);
 const FIRST_WINDOW: u32 = 32;
 
 /// And at most: each reply that comes allows one more, and large ones allow fewer.
-const MOST_WINDOW: u32 = 1024;
-
-/// And where others ask too.
-pub(super) const MOST_BESIDE_OTHERS: usize = 128;
+const MOST_WINDOW: u32 = 128;
 
 /// Bytes of replies that one client may have coming from a shared lane, judged by the largest of its last replies.
 const MOST_EXPECTED: u64 = 4 * 1024 * 1024;
@@ -50,7 +47,7 @@ impl Default for Stay {
 }
 
 impl Stay {
-    /// Most requests that may be under way on a shared lane, if nobody else asks there.
+    /// Most requests that may be under way on a shared lane.
     pub(super) fn window(&self) -> usize {
         let window = u64::from(self.window);
         if self.reply.saturating_mul(window) <= MOST_EXPECTED {

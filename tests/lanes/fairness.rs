@@ -282,62 +282,6 @@ fn a_long_pipeline_waits_for_the_answers_of_others_piece_by_piece() {
     assert!(beside >= 5.0, "{beside} pieces gave way");
 }
 
-const ALLOWED: &str = "redwall_commands_total{command=\"incr\",verdict=\"allowed\"}";
-
-/// More requests than a client may have under way.
-const MORE_THAN_MAY: usize = 3_000;
-
-#[test]
-fn a_long_pipeline_has_many_requests_under_way_where_nobody_else_asks_and_few_where_somebody_does()
-{
-    const FEW: f64 = 128.0;
-    const MANY: f64 = 1024.0;
-    let backend = Backend::start();
-    let redwall = alone(&backend.url());
-    let mut client = Client::login(redwall.address, "app", "app");
-    let mut other = Client::login(redwall.address, "app", "app");
-    let mut next = 1;
-    let mut hear = |client: &mut Client| {
-        for _ in 0..MORE_THAN_MAY {
-            assert_eq!(client.text(), format!(":{next}\r\n"));
-            next += 1;
-        }
-    };
-    let pipeline = request(&["INCR", "app:n"]).repeat(MORE_THAN_MAY);
-    // Each reply allows one more.
-    client.send_raw(&pipeline);
-    hear(&mut client);
-    let before = redwall.metric(ALLOWED);
-    backend.freeze();
-    client.send_raw(&pipeline);
-    wait_until("1,024 are under way", || {
-        redwall.metric(ALLOWED) - before >= MANY
-    });
-    assert_eq!(redwall.metric(ALLOWED) - before, MANY);
-    backend.thaw();
-    hear(&mut client);
-    let before = redwall.metric(ALLOWED);
-    backend.freeze();
-    let (mut asked, get) = (1, request(&["GET", "app:none"]));
-    other.send_raw(&get);
-    other.send_raw(&request(&["PING"]));
-    client.send_raw(&pipeline);
-    wait_until("128 are under way", || {
-        other.send_raw(&get);
-        asked += 1;
-        redwall.metric(ALLOWED) - before >= FEW
-    });
-    let under_way = redwall.metric(ALLOWED) - before;
-    assert!(under_way < 2.0 * FEW, "{under_way} are under way");
-    backend.thaw();
-    hear(&mut client);
-    assert_eq!(other.text(), "$-1\r\n");
-    assert_eq!(other.text(), "+PONG\r\n");
-    for _ in 1..asked {
-        assert_eq!(other.text(), "$-1\r\n");
-    }
-}
-
 const RECEIVED: &str = "redwall_received_bytes_total{database=\"main\"}";
 
 #[test]
