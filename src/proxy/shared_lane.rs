@@ -173,7 +173,11 @@ impl SharedLane {
         if let State::Failed { text, .. } = &*self.state.borrow() {
             return Readiness::Unavailable(text);
         }
-        self.waiting.borrow_mut().push(waker.clone());
+        let mut waiting = self.waiting.borrow_mut();
+        // One who asks again and again waits once.
+        if waiting.last().is_none_or(|last| !last.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
         Readiness::Pending
     }
 
