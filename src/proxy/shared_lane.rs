@@ -181,12 +181,17 @@ impl SharedLane {
         Readiness::Pending
     }
 
-    /// Whether a request can be appended at once, of a client whose replies were of `reply` bytes at most of late.
+    /// Whether a request can be appended at once, of a client whose replies were of `reply` bytes at most of late. While anybody waits for
+    /// room it is as little as wakes him: else one who asks on and on would always be there before him.
     #[inline(always)]
     pub(super) fn has_room(&self, reply: u64) -> bool {
         let expected = self.expected.get();
+        let most = match self.waiting.borrow().is_empty() {
+            true => MOST_UNSENT,
+            false => MOST_UNSENT / 2,
+        };
         matches!(&*self.state.borrow(), State::Open(open)
-            if open.unsent() <= MOST_UNSENT && expected.has_room_for(reply, open.owed()))
+            if open.unsent() <= most && expected.has_room_for(reply, open.owed()))
     }
 
     /// Appends a permitted request of a client's.

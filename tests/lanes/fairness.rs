@@ -282,6 +282,43 @@ fn a_long_pipeline_waits_for_the_answers_of_others_piece_by_piece() {
     assert!(beside >= 5.0, "{beside} pieces gave way");
 }
 
+#[test]
+fn who_asks_beside_one_that_keeps_a_lane_full_gets_on_it() {
+    const REQUESTS: usize = 4_000;
+    const AHEAD: usize = 200;
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    let login = || Client::login(redwall.address, "app", "app");
+    let (mut busy, mut other) = (login(), login());
+    // Some 30 KiB that keep a server for about a millisecond: more come than it deals with.
+    let members: Vec<_> = (0..2_000).map(|member| format!("m{member:06}")).collect();
+    let mut words = vec!["ZADD", "app:z"];
+    words.extend(members.iter().flat_map(|member| ["1", member.as_str()]));
+    let (slow, large) = (request(&words), "v".repeat(8 << 10));
+    let ended = AtomicBool::new(false);
+    let served = std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            busy.send_raw(&slow.repeat(AHEAD));
+            for served in 0..REQUESTS {
+                if ended.load(Relaxed) {
+                    return served;
+                }
+                busy.send_raw(&slow);
+                assert_eq!(busy.text().as_bytes()[0], b':');
+            }
+            REQUESTS
+        });
+        let _ends = EndsWithThis(&ended);
+        wait_until("the lane is full", || redwall.metric(RECEIVED) > 3e6);
+        for _ in 0..10 {
+            assert_eq!(other.ask(&["SET", "app:large", &large]), "+OK\r\n");
+        }
+        ended.store(true, Relaxed);
+        busy.join().unwrap()
+    });
+    assert!(served < REQUESTS, "it had to wait until nobody else asked");
+}
+
 const RECEIVED: &str = "redwall_received_bytes_total{database=\"main\"}";
 
 #[test]
