@@ -4,13 +4,15 @@
 
 mod fence;
 pub mod own;
+pub mod piece;
 mod sending;
 pub mod shared;
 pub mod shared_fault;
 pub mod spare;
 
 pub use own::{Lane, LaneFault, Readiness};
+pub use piece::{Large, Piece, Taken};
 pub use sending::Kept;
-pub use shared::{Large, MOST_UNSENT, Piece, Shared, Taken};
+pub use shared::{MOST_UNSENT, Shared};
 pub use shared_fault::SharedFault;
 pub use spare::Spare;

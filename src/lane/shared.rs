@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::fence::Fence;
 use super::own::LaneFault;
+use super::piece::{Large, Piece, Taken};
 use super::sending::{Kept, Sending};
 use super::shared_fault::SharedFault;
 use crate::backend::{Connected, Stream};
@@ -34,53 +35,6 @@ const MAX_RECORD: usize = 16 * 1024;
 /// A reply that may still turn out to have no more bytes is handed over whole: its parts would each cost a record, a write, and the
 /// client a look that finds too little.
 const WHOLE: u64 = 32 * 1024;
-
-/// What has come for one client: the end of a reply perhaps, whole ones, and the beginning of another perhaps.
-#[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
-    /// The bytes as the backend sent them.
-    pub bytes: &'a [u8],
-    /// Where in `bytes` replies end, ascending.
-    pub ends: &'a [usize],
-    /// What is known of the reply that begins here, if it is large and others wait behind it.
-    pub large: Option<Large<'a>>,
-}
-
-/// A large reply of which the beginning has come.
-#[derive(Clone, Copy, Debug)]
-pub struct Large<'a> {
-    /// Bytes that it has at least.
-    pub least_len: u64,
-    /// What was asked, as it was appended.
-    pub request: &'a [u8],
-}
-
-/// How much of a piece its client has taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// All of it.
-    All,
-    /// All but the reply that begins in it: nobody waits for that any more.
-    ButRest,
-}
-
-impl Piece<'_> {
-    /// The ends of replies, and whole ones.
-    pub fn ended(&self) -> &[u8] {
-        &self.bytes[..self.ends.last().copied().unwrap_or(0)]
-    }
-
-    /// Bytes of each reply that ends here, without what came of it before.
-    pub fn lens(&self) -> impl Iterator<Item = usize> {
-        let starts = std::iter::once(&0).chain(self.ends);
-        self.ends.iter().zip(starts).map(|(end, start)| end - start)
-    }
-
-    /// The beginning of a reply whose end hasn't come; empty if there is none.
-    pub fn rest(&self) -> &[u8] {
-        &self.bytes[self.ends.last().copied().unwrap_or(0)..]
-    }
-}
 
 /// Whether a connection takes new clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
