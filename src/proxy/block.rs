@@ -37,7 +37,7 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Option<Block> {
-        // Looked at first, because every request comes by here.
+        // Looked at first: nearly every request that comes by here begins none.
         if len != MULTI {
             return None;
         }
