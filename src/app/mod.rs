@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::{Config, Note, Severity, Workers};
 use crate::load::Loaded;
+use crate::load::provider::Records;
 use crate::proxy::Door;
 use crate::proxy::acceptor::{self, Acceptor, Bound};
 use crate::proxy::worker::{self, Course, Start, WorkerHandle};
@@ -221,6 +222,7 @@ fn announce(bound: &[Bound], workers: usize, status: &[TcpListener]) {
     tracing::info!(
         workers,
         version = env!("CARGO_PKG_VERSION"),
+        records = Records::of_this_machine().library(),
         "redwall is ready"
     );
 }

@@ -10,7 +10,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::own_certificate::{CertificateSource, OwnCertificate, Use};
 use super::pem::PemFile;
-use super::tls::{provider, versions};
+use super::provider::provider;
+use super::tls::versions;
 use super::tls_check::{CheckNote, Ending, Expiry};
 use super::tls_fault::{TlsFault, TlsProblem};
 use crate::admission::escape::escape_for_log;

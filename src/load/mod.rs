@@ -14,6 +14,7 @@ mod networks;
 pub mod own_certificate;
 pub mod pem;
 mod policy;
+pub mod provider;
 mod secrets;
 pub mod tls;
 pub mod tls_check;

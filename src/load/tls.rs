@@ -1,15 +1,11 @@
 //! PEM files -> what rustls obeys: the configuration of a listener, and that of the connections to a backend.
 //!
-//! Every choice that TLS leaves open is made here, once:
-//! - The crypto provider (aws-lc-rs) is handed to every builder; no process-wide default decides.
-//! - Key exchange begins with the post-quantum hybrid X25519MLKEM768.
-//! - In TLS 1.2 rustls ends a connection after 2^24 records under AES-GCM and can't renew its keys, so ChaCha20-Poly1305,
-//!   which has no such limit, comes first, and the server's order counts. TLS 1.3 renews keys by itself.
+//! Every choice that TLS leaves open is made here, or in `provider` where it concerns cryptography, once:
+//! - The server's order of cipher suites counts.
 //! - No early data (it can be replayed) and no ALPN (a client that offers only another protocol would fail).
 //! - With client certificates neither tickets nor a session cache: rustls doesn't ask the verifier again on resumption, so
 //!   an expired or revoked certificate would come back through a session.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +13,14 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use sha2::{Digest, Sha256};
 
 pub use super::backend_tls::{BackendTls, BackendTlsSource, client_config};
 pub use super::own_certificate::CertificateSource;
 use super::own_certificate::{OwnCertificate, Use};
 use super::pem::PemFile;
+use super::provider::provider;
 use super::tls_check::{self, CheckNote, Ending, Expiry};
 use super::tls_fault::{TlsFault, TlsProblem};
 use crate::client::authority::ClientCa;
@@ -72,17 +69,6 @@ pub struct ServerTls {
     pub notes: Vec<CheckNote>,
     /// What ends when.
     pub expiries: Vec<Expiry>,
-}
-
-/// The crypto provider, in the order of suites that is explained above.
-pub fn provider() -> CryptoProvider {
-    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
-    // Stable: TLS 1.3 suites keep their place in front, and equals keep theirs.
-    provider.cipher_suites.sort_by_key(|suite| match suite {
-        SupportedCipherSuite::Tls13(_) => (0, Reverse(0)),
-        SupportedCipherSuite::Tls12(suite) => (1, Reverse(suite.common.confidentiality_limit)),
-    });
-    provider
 }
 
 static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];

@@ -142,6 +142,8 @@ fn redis_cli_works_with_password_and_certificate() {
 
 #[test]
 fn the_redis_crate_works_with_password_and_certificate() {
+    // That crate asks rustls for the process's provider, and rustls has two to choose from here.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     for server in Server::ALL {
         let (_backend, redwall) = start(server);
         let read = |name: &str| std::fs::read(certificates().join(name)).unwrap();

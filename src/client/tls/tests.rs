@@ -53,25 +53,42 @@ fn way(
     version: &'static SupportedProtocolVersion,
     certificate: bool,
 ) -> Way {
+    way_between(name, provider.clone(), provider, version, certificate)
+}
+
+fn way_between(
+    name: &'static str,
+    own: CryptoProvider,
+    clients: CryptoProvider,
+    version: &'static SupportedProtocolVersion,
+    certificate: bool,
+) -> Way {
     let ca = Ca::new("dev");
     let shown = ca.issue(&client_params("alice", 7));
     let chain = certificate.then(|| (vec![shown.cert.clone()], shown.key_der()));
-    let mut client = testing::client_config_with(provider.clone(), chain, &[version]);
+    let mut client = testing::client_config_with(clients, chain, &[version]);
     client.resumption = Resumption::disabled();
     Way {
         name,
-        server: Arc::new(server_config(&ca, provider, version, certificate)),
+        server: Arc::new(server_config(&ca, own, version, certificate)),
         client: Arc::new(client),
     }
 }
 
-fn ways() -> [Way; 4] {
+fn ways() -> [Way; 6] {
     let provider = || (*testing::provider()).clone();
+    let ring = || CryptoProvider {
+        cipher_suites: rustls::crypto::ring::DEFAULT_CIPHER_SUITES.to_vec(),
+        ..provider()
+    };
     [
         way("1.2", provider(), &TLS12, false),
         way("1.2 with certificate", provider(), &TLS12, true),
         way("1.3", provider(), &TLS13, false),
         way("1.3 with certificate", provider(), &TLS13, true),
+        // Redwall's side by the other library; see `load/provider.rs`.
+        way_between("1.2 by ring", ring(), provider(), &TLS12, false),
+        way_between("1.3 by ring", ring(), provider(), &TLS13, true),
     ]
 }
 

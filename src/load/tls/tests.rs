@@ -267,7 +267,7 @@ fn tls_1_2_takes_the_suite_without_a_record_limit_against_the_clients_order() {
     let suite = session.negotiated_cipher_suite().unwrap();
     assert_eq!(suite.version().version, ProtocolVersion::TLSv1_2);
     assert!(format!("{suite:?}").contains("CHACHA20"), "{suite:?}");
-    let SupportedCipherSuite::Tls12(suite) = suite else {
+    let rustls::SupportedCipherSuite::Tls12(suite) = suite else {
         panic!("{suite:?}")
     };
     assert_eq!(suite.common.confidentiality_limit, u64::MAX);
