@@ -340,3 +340,21 @@ fn redwall_runs_without_a_subcommand() {
     crate::bed::signal(child.id(), "TERM");
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn the_allocator_is_built_to_keep_a_few_pieces_of_the_sizes_that_requests_have() {
+    let asked = program()
+        .arg("--version")
+        .env("MALLOC_CONF", "stats_print:true")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stderr);
+    // A version of it that knows no such sizes takes the setting without a word.
+    for setting in [
+        "opt.tcache_max: 1310720",
+        "opt.tcache_nslots_large: 4",
+        "opt.dirty_decay_ms: 0 ",
+    ] {
+        assert!(said.contains(setting), "{setting}: {said}");
+    }
+}
