@@ -19,5 +19,5 @@ pub use fault::{HandshakeFault, VerifyFault};
 pub use identity::{CertificateFacts, IdentityFault};
 pub use resolver::ServerCertificates;
 pub use tls::{Tls, TlsFault};
-pub use transport::{Client, ClientFault, Received, Scratch, grow_gently};
+pub use transport::{Client, ClientFault, Received, Scratch, grow_towards};
 pub use verifier::{ClientVerifier, Demand, Seen, Trusted, take_seen};

@@ -9,6 +9,8 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{ProtocolVersion, SupportedCipherSuite};
 
+use super::transport::grow_gently;
+
 /// Most bytes of ciphertext that a peer may send before its handshake is done. An ordinary mutual-TLS flight has 2-5 KiB.
 const MAX_HANDSHAKE_BYTES: usize = 32 * 1024;
 
@@ -158,7 +160,13 @@ impl Tls {
         self.partial.capacity()
     }
 
-    /// Takes `received` ciphertext bytes, appends plaintext to `plain` and what must be sent back to `sealed`.
+    /// The beginning of a record that has not fully arrived.
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
+    /// Takes ciphertext in: [`Tls::partial`], and behind it, in the same piece of memory, what was received. So nothing has to be copied but the
+    /// beginnings of records. Appends plaintext to `plain` and what must be sent back to `sealed`.
     ///
     /// On an error `sealed` holds the alert that tells the peer.
     ///
@@ -166,7 +174,7 @@ impl Tls {
     /// [`TlsFault`]; the connection is of no use afterwards.
     pub fn advance(
         &mut self,
-        received: &mut [u8],
+        joined: &mut [u8],
         plain: &mut Vec<u8>,
         sealed: &mut Vec<u8>,
     ) -> Result<Progress, TlsFault> {
@@ -176,7 +184,7 @@ impl Tls {
             State::PeerClosed => return Ok(Progress::PeerClosed),
             State::Failed => return Err(TlsFault::Failed),
         }
-        let taken = self.take_in_turn(received, plain, sealed);
+        let taken = self.take_in_turn(joined, plain, sealed);
         if taken.is_err() {
             self.state = State::Failed;
             self.partial = Vec::new();
@@ -187,52 +195,52 @@ impl Tls {
         })
     }
 
-    /// Takes `received` in, as much as a handshake may have first: what stands behind its end is the client's own, and may be longer.
+    /// Takes `joined` in, as much as a handshake may have first: what stands behind its end is the client's own, and may be longer.
     fn take_in_turn(
         &mut self,
-        received: &mut [u8],
+        joined: &mut [u8],
         plain: &mut Vec<u8>,
         sealed: &mut Vec<u8>,
     ) -> Result<(), TlsFault> {
         let left = MAX_HANDSHAKE_BYTES.saturating_sub(self.handshake_bytes);
-        if !self.connection.is_handshaking() || received.len() <= left {
-            return self.take_in(received, plain, sealed);
+        let most = self.partial.len() + left;
+        if !self.connection.is_handshaking() || joined.len() <= most {
+            return self.take_in(joined, plain, sealed);
         }
-        let (within, behind) = received.split_at_mut(left);
-        self.take_in(within, plain, sealed)?;
+        self.take_in(&mut joined[..most], plain, sealed)?;
         match self.state {
-            State::Open => self.take_in(behind, plain, sealed),
+            // What is held of the first part is its end.
+            State::Open => self.take_in(&mut joined[most - self.partial.len()..], plain, sealed),
             State::PeerClosed | State::Failed => Ok(()),
         }
     }
 
-    /// Takes `received` in behind what was held; holds what makes no whole record.
+    /// Takes in what was held and what was received behind it; holds what makes no whole record.
     fn take_in(
         &mut self,
-        received: &mut [u8],
+        joined: &mut [u8],
         plain: &mut Vec<u8>,
         sealed: &mut Vec<u8>,
     ) -> Result<(), TlsFault> {
         if self.connection.is_handshaking() {
-            let first = received.first().filter(|_| self.handshake_bytes == 0);
+            let first = joined.first().filter(|_| self.handshake_bytes == 0);
             if first.is_some_and(|first| *first != HANDSHAKE_RECORD) {
                 return Err(TlsFault::NotTls);
             }
-            self.handshake_bytes += received.len();
+            self.handshake_bytes += joined.len() - self.partial.len();
             if self.handshake_bytes > MAX_HANDSHAKE_BYTES {
                 return Err(TlsFault::HandshakeTooLarge);
             }
-        }
-        if self.partial.is_empty() {
-            let taken = self.process(received, plain, sealed)?;
-            self.partial.extend_from_slice(&received[taken..]);
         } else {
-            let mut joined = std::mem::take(&mut self.partial);
-            joined.extend_from_slice(received);
-            let taken = self.process(&mut joined, plain, sealed)?;
-            joined.drain(..taken);
-            if !joined.is_empty() {
-                self.partial = joined;
+            // At once, rather than record by record.
+            grow_gently(plain, joined.len());
+        }
+        let taken = self.process(joined, plain, sealed)?;
+        match &joined[taken..] {
+            [] => self.partial = Vec::new(),
+            rest => {
+                self.partial.clear();
+                self.partial.extend_from_slice(rest);
             }
         }
         if !self.connection.is_handshaking() && self.partial.len() > MAX_HELD_BYTES {

@@ -113,7 +113,7 @@ impl Client {
         self.outgoing.capacity() + self.tls.as_ref().map_or(0, |tls| tls.held())
     }
 
-    /// Reads once from the socket by way of `scratch` and appends the plaintext to `plain`.
+    /// Reads once from the socket by way of `scratch`, which has room for 64 KiB, and appends the plaintext to `plain`.
     ///
     /// # Errors
     /// [`ClientFault`]: the connection can't go on; [`Client::poll_flush`] may still deliver an alert. With
@@ -127,23 +127,26 @@ impl Client {
         if self.tls.as_ref().is_some_and(|tls| tls.is_peer_closed()) {
             return Poll::Ready(Ok(Received::End));
         }
-        let mut buffer = ReadBuf::new(scratch);
+        let held = self.tls.as_ref().map_or(0, |tls| tls.partial().len());
+        let mut buffer = ReadBuf::new(&mut scratch[held..]);
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))
             .map_err(ClientFault::Io)?;
-        let received = buffer.filled_mut();
-        if received.is_empty() {
+        let end = held + buffer.filled().len();
+        if end == held {
             return Poll::Ready(Ok(Received::End));
         }
         let Some(tls) = &mut self.tls else {
-            plain.extend_from_slice(received);
+            plain.extend_from_slice(&scratch[..end]);
             return Poll::Ready(Ok(Received::Bytes));
         };
-        Poll::Ready(match tls.advance(received, plain, &mut self.outgoing) {
+        scratch[..held].copy_from_slice(tls.partial());
+        let joined = &mut scratch[..end];
+        Poll::Ready(match tls.advance(joined, plain, &mut self.outgoing) {
             Ok(Progress::Open) => Ok(Received::Bytes),
             Ok(Progress::PeerClosed) => Ok(Received::End),
             Err(fault) => {
                 if let TlsFault::NotTls = fault {
-                    plain.extend_from_slice(received);
+                    plain.extend_from_slice(joined);
                 }
                 Err(ClientFault::Tls(fault))
             }
@@ -282,9 +285,31 @@ pub async fn drain(mut socket: TcpStream) {
 /// itself, could be far more than was there a moment ago.
 pub fn grow_gently(buffer: &mut Vec<u8>, more: usize) {
     let len = buffer.len();
-    if len >= GENTLY_FROM && buffer.capacity() - len < more {
-        buffer.reserve_exact(more.max(len / 4));
+    if buffer.capacity() - len >= more {
+        return;
     }
+    move_to(
+        buffer,
+        match len >= GENTLY_FROM {
+            true => len + more.max(len / 4),
+            false => (len + more).max(2 * len),
+        },
+    );
+}
+
+/// Makes room in `buffer` for something of which `whole` bytes are expected: for twice what is there, and no more than for all of it.
+pub fn grow_towards(buffer: &mut Vec<u8>, whole: usize) {
+    let room = whole.min(2 * buffer.len());
+    if room > buffer.capacity() {
+        move_to(buffer, room);
+    }
+}
+
+/// The bytes move to memory of its own size that was used before, if there is some: memory that is extended comes from the kernel, page by page.
+fn move_to(buffer: &mut Vec<u8>, room: usize) {
+    let mut larger = Vec::with_capacity(room);
+    larger.extend_from_slice(buffer);
+    *buffer = larger;
 }
 
 /// Empties `buffer`, and frees it if it had grown.
@@ -293,5 +318,37 @@ fn give_back(buffer: &mut Vec<u8>) {
         *buffer = Vec::new();
     } else {
         buffer.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_for_all_of_it_but_never_for_more_than_twice_what_is_there() {
+        let mut buffer = vec![b'x'; 100];
+        for (whole, room) in [(150, 150), (1_000, 200), (120, 200)] {
+            grow_towards(&mut buffer, whole);
+            assert_eq!((buffer.capacity(), buffer.len()), (room, 100), "{whole}");
+        }
+        grow_towards(&mut Vec::new(), 1_000);
+        assert!(buffer.iter().all(|byte| *byte == b'x'));
+    }
+
+    #[test]
+    fn a_large_buffer_grows_by_a_quarter_and_a_small_one_doubles() {
+        for (len, more, room) in [
+            (0, 90, 90),
+            (1_000, 90, 2_000),
+            (1_000, 5_000, 6_000),
+            (GENTLY_FROM, 1_000, GENTLY_FROM * 5 / 4),
+        ] {
+            let mut buffer = vec![b'x'; len];
+            grow_gently(&mut buffer, more);
+            assert_eq!((buffer.capacity(), buffer.len()), (room, len));
+            grow_gently(&mut buffer, room - len);
+            assert_eq!(buffer.capacity(), room, "there was room");
+        }
     }
 }

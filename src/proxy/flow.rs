@@ -7,13 +7,19 @@ use std::time::Instant;
 
 use super::connection::{BYTES_A_TURN, Connection, End, Phase};
 use super::place::{Place, Site};
-use crate::client::{Received, grow_gently};
+use crate::client::{Received, grow_towards};
 use crate::resp::Frame;
 use crate::session::{LARGE, Route};
 use crate::telemetry::{CloseReason, DatabaseShard};
 
 /// Most bytes that are held for a client that isn't logged in: more than the largest request that it may send.
 const HELD_BEFORE_LOGIN: usize = 256 * 1024;
+
+/// From so many bytes on, room is made for a request as a whole.
+const HELD_WHOLE_FROM: usize = 32 * 1024;
+
+/// Bytes that a large request has beside those that its arguments are announced with, and what its last read has for TLS.
+const BESIDE_ARGUMENTS: usize = 4 * 1024;
 
 /// A piece of a reply of so many bytes is encrypted where it was read, and not copied before.
 const STRAIGHT_FROM: usize = 4 * 1024;
@@ -165,8 +171,8 @@ impl Connection {
             return Err(End(CloseReason::Overflow));
         }
         let before = self.input.len();
+        self.make_room_for_the_rest();
         let mut scratch = self.worker.client_scratch.borrow_mut();
-        grow_gently(&mut self.input, scratch.len());
         let received = self
             .client
             .poll_receive(context, &mut scratch, &mut self.input);
@@ -189,6 +195,18 @@ impl Connection {
                 tracing::debug!(database = %self.database.name, peer = %self.peer, %fault, "client connection failed");
                 Err(End(CloseReason::Transport))
             }
+        }
+    }
+
+    /// A large request that is held whole says how long it will be.
+    fn make_room_for_the_rest(&mut self) {
+        if self.input.len() < HELD_WHOLE_FROM || !matches!(self.phase, Phase::Requests) {
+            return;
+        }
+        if let Some(progress) = self.scanner.progress() {
+            let rest = usize::try_from(progress.announced_bytes).unwrap_or(usize::MAX);
+            let whole = (self.consumed + BESIDE_ARGUMENTS).saturating_add(rest);
+            grow_towards(&mut self.input, whole);
         }
     }
 

@@ -148,9 +148,10 @@ impl Peers {
         self.delivered += len;
         let mut sealed = Vec::new();
         let before = self.plain.len();
+        let mut joined = [self.server.partial(), &piece].concat();
         let progress = self
             .server
-            .advance(&mut piece, &mut self.plain, &mut sealed);
+            .advance(&mut joined, &mut self.plain, &mut sealed);
         if self.plain.len() > before {
             assert!(
                 !self.server.is_handshaking(),
