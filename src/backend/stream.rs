@@ -73,6 +73,17 @@ impl Stream {
             .is_ok_and(|bytes| bytes > 0)
     }
 
+    /// Writes at once what the socket takes of `bytes`; returns how many that was. None under TLS, and none if it fails: a write that waits
+    /// says why.
+    pub fn write_now(&self, bytes: &[u8]) -> usize {
+        let written = match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Unix(stream) => stream.try_write(bytes),
+            Self::Tls(_) => return 0,
+        };
+        written.unwrap_or(0)
+    }
+
     /// Most records that its keys may encrypt, if there is such a limit: rustls ends a TLS 1.2 connection there, and can't
     /// renew its keys.
     pub fn record_limit(&self) -> Option<u64> {

@@ -88,6 +88,25 @@ pub(crate) async fn hear(stream: &mut TcpStream, word: &[u8]) {
     }
 }
 
+/// Reads once, if there is something, and lets the loop learn that there is room for more.
+pub(crate) async fn read_some(stream: &mut TcpStream, read: &mut Vec<u8>) {
+    let mut space = vec![0; 256 << 10];
+    let within = timeout(Duration::from_millis(2), stream.read(&mut space)).await;
+    let count = within.map_or(0, |count| count.unwrap());
+    read.extend_from_slice(&space[..count]);
+    tokio::task::yield_now().await;
+}
+
+/// Reads on until there are `len` bytes.
+pub(crate) async fn read_to(len: usize, stream: &mut TcpStream, read: &mut Vec<u8>) {
+    let all = async {
+        while read.len() < len {
+            read_some(stream, read).await;
+        }
+    };
+    timeout(PATIENCE, all).await.expect("all of it");
+}
+
 /// Everything that still comes, and how it ends.
 pub(crate) async fn rest(mut stream: TcpStream) -> (Vec<u8>, Ended) {
     let mut bytes = Vec::new();

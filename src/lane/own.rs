@@ -289,9 +289,14 @@ impl Lane {
         self.append_bytes(forward.bytes());
     }
 
-    /// Appends the next bytes of a request of which the beginning was permitted and appended.
+    /// Appends the next bytes of a request of which the beginning was permitted and appended. Where nothing waits before them they are written
+    /// from where they stand, as far as the socket takes them.
     pub fn append_rest(&mut self, bytes: &[u8]) {
-        self.append_bytes(bytes);
+        let written = match &self.state {
+            State::Open(open) if open.outgoing.is_empty() => open.stream.write_now(bytes),
+            State::Open(_) | State::Closed | State::Connecting(_) | State::Failed(_) => 0,
+        };
+        self.append_bytes(&bytes[written..]);
     }
 
     /// Appends a word of Redwall's own.

@@ -60,6 +60,11 @@ impl Sending {
         }
     }
 
+    /// Whether requests are kept until their replies have ended.
+    pub(super) fn keeps(&self) -> bool {
+        self.kept == Kept::Bytes
+    }
+
     /// What the socket hasn't taken.
     pub(super) fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]

@@ -32,6 +32,9 @@ const STALL: Duration = Duration::from_millis(50);
 /// Most plaintext in one TLS record.
 const MAX_RECORD: usize = 16 * 1024;
 
+/// A request of so many bytes isn't copied to be written with others: that would cost more than a write of its own.
+const STRAIGHT_FROM: usize = 64 * 1024;
+
 /// A reply that may still turn out to have no more bytes is handed over whole: its parts would each cost a record, a write, and the
 /// client a look that finds too little.
 const WHOLE: u64 = 32 * 1024;
@@ -196,8 +199,24 @@ impl<O: Clone + PartialEq> Shared<O> {
 
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() >= STRAIGHT_FROM {
+            return self.put_large(bytes);
+        }
         self.sending.put(bytes);
         self.is_flushed = false;
+    }
+
+    /// One that nothing waits before is written from where it stands, as far as the socket takes it.
+    fn put_large(&mut self, bytes: &[u8]) {
+        let written = match self.is_flushed && !self.sending.keeps() {
+            true => self.stream.write_now(bytes),
+            false => 0,
+        };
+        let rest = &bytes[written..];
+        if !rest.is_empty() {
+            self.sending.put(rest);
+            self.is_flushed = false;
+        }
     }
 
     /// Writes to the backend until all is written or its socket is full.

@@ -135,3 +135,30 @@ async fn another_target_is_for_the_next_connection() {
         stream.write_all(b"$10\r\nrun_id:a\r\n\r\n").await.unwrap();
     });
 }
+
+#[tokio::test]
+async fn a_large_request_arrives_in_order_however_much_of_it_the_socket_takes() {
+    let (listener, target) = testing::backend().await;
+    let mut lane = lane(&target);
+    let ((), mut stream) = tokio::join!(open(&mut lane), testing::accept(&listener));
+    let (mut wanted, mut read) = (Vec::new(), Vec::new());
+    // More than the sockets hold, while the backend reads a little now and then.
+    for number in 0..400_u32 {
+        let piece: Vec<u8> = (0..60_000).map(|at| (at / 7 + number) as u8).collect();
+        lane.append_rest(&piece);
+        wanted.extend_from_slice(&piece);
+        if number == 0 {
+            assert_eq!((lane.unsent(), lane.held()), (0, 0), "it isn't copied");
+        }
+        if number % 10 == 0 {
+            let _ = lane.poll_flush(&mut Context::from_waker(std::task::Waker::noop()));
+            testing::read_some(&mut stream, &mut read).await;
+        }
+    }
+    assert!(lane.unsent() > 0);
+    tokio::join!(
+        flush(&mut lane),
+        testing::read_to(wanted.len(), &mut stream, &mut read)
+    );
+    assert!(read == wanted);
+}

@@ -215,3 +215,47 @@ fn fence(lane: &mut Shared<u8>) -> Vec<u8> {
         .unwrap()
         .to_vec()
 }
+
+#[tokio::test]
+async fn requests_leave_in_their_order_whether_they_are_written_at_once_or_wait() {
+    for kept in [Kept::Nothing, Kept::Bytes] {
+        let (connected, mut backend) = testing::connected().await;
+        let mut lane: Shared<u8> = Shared::new(connected, kept, Instant::now());
+        let (mut wanted, mut read) = (Vec::new(), Vec::new());
+        // More than the sockets hold, while the backend reads a little now and then.
+        for number in 0..200_u32 {
+            let len = [STRAIGHT_FROM, 14, STRAIGHT_FROM - 1, 300_000][number as usize % 4];
+            let request: Vec<u8> = (0..len as u32).map(|at| (at / 7 + number) as u8).collect();
+            lane.put(&request);
+            wanted.extend_from_slice(&request);
+            if number == 0 {
+                assert_eq!(lane.unsent() == 0, kept == Kept::Nothing, "{kept:?}");
+                let flushed = std::future::poll_fn(|context| lane.poll_flush(context)).await;
+                flushed.unwrap();
+            }
+            if number % 10 == 0 {
+                let _ = lane.poll_flush(&mut Context::from_waker(std::task::Waker::noop()));
+                testing::read_some(&mut backend, &mut read).await;
+            }
+        }
+        assert!(lane.unsent() > 0, "{kept:?}");
+        let (flushed, ()) = tokio::join!(
+            std::future::poll_fn(|context| lane.poll_flush(context)),
+            testing::read_to(wanted.len(), &mut backend, &mut read)
+        );
+        flushed.unwrap();
+        assert!(read == wanted, "{kept:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_request_that_nothing_waits_before_is_not_copied() {
+    let (connected, _backend) = testing::connected().await;
+    let mut lane: Shared<u8> = Shared::new(connected, Kept::Nothing, Instant::now());
+    lane.put(&vec![b'r'; STRAIGHT_FROM]);
+    assert_eq!((lane.unsent(), lane.is_flushed), (0, true));
+    // One that waits goes first.
+    lane.put(b"small");
+    lane.put(&vec![b'r'; STRAIGHT_FROM]);
+    assert_eq!(lane.unsent(), 5 + STRAIGHT_FROM);
+}
