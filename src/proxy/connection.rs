@@ -189,9 +189,14 @@ impl Connection {
                 let before = self.input.len();
                 moved |= self.pull_from_client(context)?;
                 // What comes of one that is ending is dropped.
-                bytes += self.input.len().saturating_sub(before);
+                let came = self.input.len().saturating_sub(before);
+                bytes += came;
                 let owed = self.session.outstanding();
                 moved |= self.work(&mut requests, context, now)?;
+                if came > 0 && self.scanner.progress().is_some() {
+                    // A client with Nagle's algorithm on keeps the end of a request until its beginning is acknowledged.
+                    self.client.acknowledge_at_once();
+                }
                 // Redwall's own word to the backend takes no request out of the input, and its reply has to be read as well.
                 moved |= owed != self.session.outstanding();
             }

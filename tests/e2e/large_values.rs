@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::bed::{Backend, Client, Config, wait_until};
 
@@ -341,4 +341,26 @@ fn bytes_that_are_no_resp_inside_a_large_value_are_told_at_once() {
     let heard = client.until_closed();
     assert!(heard.starts_with("+PONG\r\n-ERR Protocol error"), "{heard}");
     assert_eq!(backend.admin(&["EXISTS", "app:a"]), ":0\r\n");
+}
+
+/// Its kernel keeps the end of a request until the beginning is acknowledged, and Redwall's would do that after 40 ms.
+#[test]
+fn a_client_with_nagle_s_algorithm_on_is_not_kept_waiting_for_an_acknowledgement() {
+    let backend = Backend::start();
+    let redwall = Config::new(&backend.url()).start();
+    let mut client = Client::login(redwall.address, "app", "app");
+    client.socket().set_nodelay(false).unwrap();
+    // One that is held whole, and one that is streamed.
+    for len in [20_000, (1 << 20) + 5_000] {
+        let request = [set_head("app:k", len), vec![b'v'; len], b"\r\n".to_vec()].concat();
+        let begun = Instant::now();
+        for _ in 0..100 {
+            let (beginning, end) = request.split_at(len - 3_000);
+            client.send_raw(beginning);
+            client.send_raw(end);
+            assert_eq!(client.text(), "+OK\r\n");
+        }
+        let taken = begun.elapsed();
+        assert!(taken < Duration::from_secs(2), "{len}: {taken:?}");
+    }
 }
