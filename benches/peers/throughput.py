@@ -17,10 +17,14 @@ class Throughput(Row):
     note = ("redis-benchmark. CPU per operation, in a window of each run that leaves out the connecting; operations are counted by Redis. "
             "Latencies are redis-benchmark's: until the first byte of a reply.")
 
-    def __init__(self, name, title, size, keys, connections, pipeline):
+    def __init__(self, name, title, command, size, keys, connections, pipeline):
         super().__init__(name, title)
-        self.size, self.keys, self.connections, self.pipeline = size, keys, connections, pipeline
+        self.command, self.size, self.keys = command, size, keys
+        self.connections, self.pipeline = connections, pipeline
         self.requests = {}
+
+    def takes(self, path):
+        return self.command == "get" or path.name != "redwall-large"
 
     def prepare(self, bed):
         bed.fill(self.keys, self.size)
@@ -39,7 +43,7 @@ class Throughput(Row):
 
     def words(self, path, bed, requests):
         words = [find("redis-benchmark"), "-h", HOST, "-p", path.port, "-c", self.connections, "-P", self.pipeline,
-                 "-d", self.size, "-n", requests, "-r", self.keys, "-t", "get", "--csv",
+                 "-d", self.size, "-n", requests, "-r", self.keys, "-t", self.command, "--csv",
                  "--threads", THREADS]
         if path.tls:
             pki = f"{bed.folder}/pki"
@@ -49,13 +53,13 @@ class Throughput(Row):
 
     def bench(self, path, bed, requests, limit):
         count = Redis(path.redis_port)
-        before = count.calls("get")
+        before = count.calls(self.command)
         load = start(self.words(path, bed, requests), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         window = self.watch(path, load, count, before, requests, limit)
         out, err = load.communicate()
         stop(load)
         count.close()
-        rows = [line for line in out.decode(errors="replace").splitlines() if line.startswith('"GET"')]
+        rows = [line for line in out.decode(errors="replace").splitlines() if line.startswith(f'"{self.command.upper()}"')]
         if not rows:
             raise RuntimeError(err.decode(errors="replace")[-200:].strip() or "no result within the time limit")
         csv = [float(field.strip('"')) for field in rows[-1].split(",")[1:]]
@@ -68,10 +72,10 @@ class Throughput(Row):
             if time.monotonic() - since > limit:
                 load.kill()
             time.sleep(0.02)
-            done = count.calls("get") - before
+            done = count.calls(self.command) - before
             if watch is None and done >= WINDOW[0] * requests:
-                watch, first = Watch(path, [load]), count.calls("get")
+                watch, first = Watch(path, [load]), count.calls(self.command)
             elif watch and done >= WINDOW[1] * requests:
-                used, operations = watch.used(), count.calls("get") - first
+                used, operations = watch.used(), count.calls(self.command) - first
                 return micros(used, operations) | {"kops": operations / used["seconds"] / 1000}
         return {}
