@@ -136,6 +136,7 @@ impl Client {
             return Poll::Ready(Ok(Received::End));
         }
         let Some(tls) = &mut self.tls else {
+            grow_gently(plain, end);
             plain.extend_from_slice(&scratch[..end]);
             return Poll::Ready(Ok(Received::Bytes));
         };
