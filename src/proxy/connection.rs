@@ -230,6 +230,7 @@ impl Connection {
                 return Ok(Poll::Pending);
             }
         }
+        self.worker.resting.somebody_waits();
         go_on_later(context);
         Ok(Poll::Pending)
     }

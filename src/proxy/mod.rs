@@ -12,6 +12,7 @@ mod ending;
 mod establish;
 mod expected;
 mod flow;
+mod gathering;
 mod lanes;
 mod memory;
 mod overdue;

@@ -15,6 +15,7 @@ use self::ended::{Ended, end, fail};
 use super::connection::{Connection, go_on_later};
 use super::delivery::HeldUp;
 use super::expected::Expected;
+use super::gathering::Gathering;
 use super::right_of_way::RightOfWay;
 use super::worker::Worker;
 use crate::backend::{Login, Purpose, connect};
@@ -31,6 +32,9 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// After a failed connect the next one is not tried before this.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Bytes from one client's connection to the next one's, where an allocator has put them side by side.
+const APART: usize = 1024;
 
 /// What tells one shared lane of a worker from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +58,12 @@ impl Member {
 
     fn connection(&self) -> Option<Rc<RefCell<Connection>>> {
         self.0.upgrade()
+    }
+
+    /// A number that most others don't have: where it lies in memory.
+    #[inline(always)]
+    fn number(&self) -> usize {
+        self.0.as_ptr().addr() / APART
     }
 
     fn is_gone(&self) -> bool {
@@ -97,6 +107,8 @@ pub(super) struct SharedLane {
     incarnation: Cell<u64>,
     /// How large its replies are.
     expected: Cell<Expected>,
+    /// Whose requests wait for more of them.
+    gathering: RefCell<Gathering>,
     /// Its requests' and answers', if the backend is on this machine and may need a worker's core.
     right_of_way: OnceCell<Rc<RightOfWay>>,
 }
@@ -118,6 +130,7 @@ impl SharedLane {
             slow: RefCell::new(None),
             incarnation: Cell::new(0),
             expected: Cell::default(),
+            gathering: RefCell::new(Gathering::new(Instant::now())),
             right_of_way: OnceCell::new(),
         });
         drop(tokio::task::spawn_local(drive(
@@ -200,7 +213,7 @@ impl SharedLane {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append(forward, member, now);
         }
-        self.asked(now);
+        self.asked(member, now);
     }
 
     /// Appends the requests of a permitted transaction of a client's, from MULTI to EXEC.
@@ -208,10 +221,12 @@ impl SharedLane {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
             open.append_block(block, member, now);
         }
-        self.asked(now);
+        self.asked(member, now);
     }
 
-    fn asked(&self, now: Instant) {
+    #[inline(always)]
+    fn asked(&self, member: &Member, now: Instant) {
+        self.gathering.borrow_mut().asked(member.number());
         if let Some(right_of_way) = self.right_of_way.get() {
             right_of_way.asked(now);
         }
@@ -236,10 +251,15 @@ impl SharedLane {
     fn turn(&self, context: &mut Context<'_>, worker: &Worker) -> Poll<Ended> {
         self.woken.set(false);
         self.remember(context);
+        self.gathering.borrow_mut().has_rested(&worker.resting);
         if let Some(ended) = self.order.take() {
             return Poll::Ready(ended);
         }
         let now = Instant::now();
+        if self.rests(worker, now) {
+            go_on_later(context);
+            return Poll::Pending;
+        }
         for _ in 0..READS_A_TURN {
             match self.step(context, worker, now) {
                 Step::Again => {}
@@ -253,6 +273,23 @@ impl SharedLane {
         self.wake_those_with_room();
         go_on_later(context);
         Poll::Pending
+    }
+
+    /// Whether its requests have rested in this turn, and are written in a later one.
+    fn rests(&self, worker: &Worker, now: Instant) -> bool {
+        let mut gathering = self.gathering.borrow_mut();
+        if worker.steps.is_wanted() {
+            worker.resting.somebody_waits();
+        }
+        let rests = match &*self.state.borrow() {
+            State::Open(open) => gathering.rests(open.unsent(), &worker.resting, now),
+            State::Connecting | State::Failed { .. } | State::Ended => false,
+        };
+        if rests {
+            worker.shard.event_loop().rested();
+            gathering.rest(&worker.resting);
+        }
+        rests
     }
 
     fn remember(&self, context: &Context<'_>) {

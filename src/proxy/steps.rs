@@ -52,6 +52,11 @@ impl Steps {
         }
     }
 
+    /// Whether somebody waits for a step.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.queue.borrow().waiting.is_empty()
+    }
+
     /// Renews the step at each turn of the loop, for ever.
     ///
     /// Must be part of the future that the worker's runtime blocks on: that one is polled once a turn and no oftener, after the

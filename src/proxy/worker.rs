@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::door::{Door, Ticket};
 use super::establish;
+use super::gathering::Resting;
 use super::lanes::SharedLanes;
 use super::right_of_way::{self, RightOfWay};
 use super::seats::Seats;
@@ -94,6 +95,7 @@ pub(super) struct Worker {
     pub(super) lanes: SharedLanes,
     pub(super) spares: Spares,
     pub(super) right_of_way: Rc<RightOfWay>,
+    pub(super) resting: Resting,
     next_client: Arc<AtomicU64>,
     draining: Cell<bool>,
     /// The generation of which the memory's budget was last looked at.
@@ -198,6 +200,7 @@ async fn run(start: Start, shard: Arc<Shard>, receiver: mpsc::UnboundedReceiver<
         seal_scratch: RefCell::default(),
         lanes: SharedLanes::default(),
         spares: Spares::default(),
+        resting: Resting::default(),
         next_client,
         draining: Cell::new(false),
         budgeted: Cell::new(0),

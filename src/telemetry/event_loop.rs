@@ -1,4 +1,4 @@
-//! What one worker counts of its own loop: the steps of handshakes, who gave way, and that it still comes round.
+//! What one worker counts of its own loop: the steps of handshakes, who gave way, its rests, and that it still comes round.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ pub struct EventLoop {
     turns: Tally,
     waits: Tally,
     gave_way: Tally,
+    rests: Tally,
     born: Instant,
     /// Milliseconds from `born` to the last heartbeat.
     heartbeat: AtomicU64,
@@ -24,6 +25,7 @@ impl Default for EventLoop {
             turns: Tally::default(),
             waits: Tally::default(),
             gave_way: Tally::default(),
+            rests: Tally::default(),
             born: Instant::now(),
             heartbeat: AtomicU64::new(0),
         }
@@ -51,9 +53,22 @@ impl EventLoop {
         self.gave_way.add(1);
     }
 
-    /// Steps, turns in which one was taken, steps that had to wait, and pieces of large values and long pipelines that were left for later.
-    pub fn counts(&self) -> [u64; 4] {
-        [&self.steps, &self.turns, &self.waits, &self.gave_way].map(Tally::value)
+    /// Counts a rest in which requests on a shared connection wait for more of them.
+    pub fn rested(&self) {
+        self.rests.add(1);
+    }
+
+    /// Steps, turns in which one was taken, steps that had to wait, pieces of large values and long pipelines that were left for later, and
+    /// rests.
+    pub fn counts(&self) -> [u64; 5] {
+        [
+            &self.steps,
+            &self.turns,
+            &self.waits,
+            &self.gave_way,
+            &self.rests,
+        ]
+        .map(Tally::value)
     }
 
     /// The worker has come round, at `now`.

@@ -16,7 +16,7 @@ pub(super) struct LoopCollector {
 }
 
 /// Names and help of the families that are sums over all workers.
-const SUMS: [(&str, &str); 4] = [
+const SUMS: [(&str, &str); 5] = [
     (
         "redwall_handshake_steps_total",
         "Calls into TLS with bytes of a handshake; a worker makes at most one a turn of its loop.",
@@ -32,6 +32,10 @@ const SUMS: [(&str, &str); 4] = [
     (
         "redwall_gave_way_total",
         "Pieces of large values and long pipelines that were left for later, so that other clients had their answers.",
+    ),
+    (
+        "redwall_rests_total",
+        "Rests of less than a tenth of a millisecond in which the requests of many clients waited for more of them, to be written together.",
     ),
 ];
 

@@ -388,3 +388,43 @@ fn a_request_of_which_the_beginning_is_here_is_read_to_its_end_whatever_is_await
     assert_eq!(client.text(), "+OK\r\n");
     assert_eq!(client.text(), "+OK\r\n");
 }
+
+/// How often requests have waited for more of them.
+const RESTS: &str = "redwall_rests_total";
+
+/// So many clients ask at once, again and again, until `enough`; each has its own answer.
+fn ask_all_at_once(redwall: &Redwall, clients: usize, enough: impl Fn(usize) -> bool) {
+    let mut clients: Vec<Client> = (0..clients)
+        .map(|_| Client::login(redwall.address, "app", "app"))
+        .collect();
+    for round in 0.. {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(&["ECHO", &format!("{round} {number}")]);
+            client.send(&["SET", &format!("app:{number}"), &format!("v{round}")]);
+            client.send(&["GET", &format!("app:{number}")]);
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            let echo = format!("{round} {number}");
+            assert_eq!(client.text(), format!("${}\r\n{echo}\r\n", echo.len()));
+            assert_eq!(client.text(), "+OK\r\n");
+            let value = format!("v{round}");
+            assert_eq!(client.text(), format!("${}\r\n{value}\r\n", value.len()));
+        }
+        if enough(round) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn requests_of_a_crowd_wait_for_more_of_them_and_those_of_few_do_not() {
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    ask_all_at_once(&redwall, 30, |round| round == 100);
+    assert_eq!(redwall.metric(RESTS), 0.0, "of thirty");
+    let begin = std::time::Instant::now();
+    ask_all_at_once(&redwall, 120, |_| {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nobody waits");
+        redwall.metric(RESTS) > 10.0
+    });
+}

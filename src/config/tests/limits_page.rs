@@ -198,12 +198,14 @@ fn bounds(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Defaults of what can be configured, which stand in the page under their keys, and one bound of a parser's own.
-const NOT_BUILT_IN: [&str; 5] = [
+/// Defaults of what can be configured, which stand in the page under their keys, one bound of a parser's own, and the length of a rest, of
+/// which the page says what the kernel makes of it.
+const NOT_BUILT_IN: [&str; 6] = [
     "config/backend.rs: CONNECT_TIMEOUT",
     "config/backend.rs: MAX_CONNECTS_PER_SECOND",
     "config/backend.rs: REQUEST_TIMEOUT",
     "config/tls.rs: HANDSHAKE_TIMEOUT",
+    "proxy/gathering.rs: REST",
     "resp/decimal.rs: MAX_DIGITS",
 ];
 

@@ -56,12 +56,14 @@ fn turn(steps: &Steps, contenders: &[Contender]) -> Vec<usize> {
 fn hundreds_have_one_step_a_turn_in_the_order_in_which_they_came() {
     let steps = steps();
     let contenders: Vec<_> = (0..500).map(|_| Contender::new(&steps)).collect();
+    assert!(!steps.is_wanted());
     for expected in 0..500 {
         assert_eq!(turn(&steps, &contenders), [expected]);
+        assert_eq!(steps.is_wanted(), expected < 499);
     }
     assert_eq!(turn(&steps, &contenders), [0; 0]);
     let counted = steps.shard.event_loop();
-    assert_eq!(counted.counts(), [500, 500, 499, 0]);
+    assert_eq!(counted.counts(), [500, 500, 499, 0, 0]);
 }
 
 #[test]
