@@ -81,8 +81,8 @@ fn who_comes_alone_does_not_wait() {
 #[test]
 fn nobody_waits_for_more_than_a_few_rests() {
     let (mut gathering, now) = lane_of(100);
-    (0..3).for_each(|client| gathering.asked(client));
-    let rests = (0..10).take_while(|_| gathering.rests(3 * BYTES, &Resting::default(), now));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
+    let rests = (0..10).take_while(|_| gathering.rests(5 * BYTES, &Resting::default(), now));
     assert_eq!(rests.count(), RESTS as usize);
 }
 
@@ -93,27 +93,27 @@ fn large_requests_and_fences_do_not_wait() {
         !gathering.rests(BYTES, &Resting::default(), now),
         "it is nobody's"
     );
-    (0..3).for_each(|client| gathering.asked(client));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
     assert!(!gathering.rests(ENOUGH + 1, &Resting::default(), now));
 }
 
 #[test]
 fn nobody_waits_while_others_wait_for_the_worker() {
     let (mut gathering, now) = lane_of(100);
-    (0..3).for_each(|client| gathering.asked(client));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
     let resting = Resting::default();
     resting.somebody_waits();
-    assert!(!gathering.rests(3 * BYTES, &resting, now));
-    (0..3).for_each(|client| gathering.asked(client));
-    assert!(gathering.rests(3 * BYTES, &resting, now), "nobody does now");
+    assert!(!gathering.rests(5 * BYTES, &resting, now));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
+    assert!(gathering.rests(5 * BYTES, &resting, now), "nobody does now");
 }
 
 #[test]
 fn a_crowd_that_has_left_is_not_waited_for() {
     let (mut gathering, now) = lane_of(100);
     let later = now + SPAN;
-    ask_around(&mut gathering, 4, 1, later);
-    assert_eq!(ask_around(&mut gathering, 4, 4, later), 0);
+    ask_around(&mut gathering, 10, 1, later);
+    assert_eq!(ask_around(&mut gathering, 10, 10, later), 0);
 }
 
 #[test]
