@@ -127,6 +127,7 @@ impl Connection {
         let mut connection = shared.borrow_mut();
         connection.seat.register(context.waker());
         connection.way.member = Member::new(shared);
+        connection.way.number = connection.worker.resting.next_number();
         connection.way.waker = context.waker().clone();
         connection.begin(context)
     }

@@ -42,14 +42,18 @@ pub(super) struct Gathering {
     sleeps: bool,
 }
 
+/// Tells a worker's clients apart that came one after the other: below 128, and then from 0 again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ClientNumber(u8);
+
 /// Different clients, as many as there are at least: a bit may stand for several.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clients(u128);
 
 impl Clients {
     #[inline(always)]
-    fn add(&mut self, client: usize) {
-        self.0 |= 1 << (client % 128);
+    fn add(&mut self, client: ClientNumber) {
+        self.0 |= 1 << client.0;
     }
 
     fn add_all(&mut self, others: Self) {
@@ -75,9 +79,9 @@ impl Gathering {
         }
     }
 
-    /// A client, known by any number that most others don't have, asks for something.
+    /// A client asks for something.
     #[inline(always)]
-    pub(super) fn asked(&mut self, client: usize) {
+    pub(super) fn asked(&mut self, client: ClientNumber) {
         self.waiting.add(client);
         self.requests += 1;
     }
@@ -133,9 +137,18 @@ pub(super) struct Resting {
     rests: Cell<bool>,
     /// Whether a client waits for the worker itself, and not for a socket.
     busy: Cell<bool>,
+    /// Of the client that comes next.
+    number: Cell<u8>,
 }
 
 impl Resting {
+    /// The number of a client that has come.
+    pub(super) fn next_number(&self) -> ClientNumber {
+        let number = self.number.get();
+        self.number.set((number + 1) % 128);
+        ClientNumber(number)
+    }
+
     /// A client waits for the worker's next turn, whatever comes.
     pub(super) fn somebody_waits(&self) {
         self.busy.set(true);

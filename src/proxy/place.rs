@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use super::shared_lane::{Key, Member, SharedLane};
+use super::gathering::ClientNumber;
+use super::shared_lane::{Asker, Key, Member, SharedLane};
 use super::spares::{Kind, Spares};
 use super::stay::{STAY, STAY_AT_MOST, Stay};
 use super::worker::Worker;
@@ -88,6 +89,8 @@ pub(super) struct Way {
     pub(super) incarnation: Option<u64>,
     /// How shared lanes know the client.
     pub(super) member: Member,
+    /// How a lane tells whether it has asked.
+    pub(super) number: ClientNumber,
     /// The client's task's.
     pub(super) waker: Waker,
 }
@@ -102,6 +105,7 @@ impl Way {
             stay: Stay::default(),
             incarnation: None,
             member: Member::default(),
+            number: ClientNumber::default(),
             waker: Waker::noop().clone(),
         }
     }
@@ -149,6 +153,15 @@ impl Way {
         }
         session.forwarded(forward, site.now);
         Sent::Done
+    }
+
+    /// The client, as one that asks on a shared lane.
+    #[inline(always)]
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            member: &self.member,
+            number: self.number,
+        }
     }
 
     /// What must happen before a request can go to the client's own lane.

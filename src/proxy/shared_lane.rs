@@ -15,7 +15,7 @@ use self::ended::{Ended, end, fail};
 use super::connection::{Connection, go_on_later};
 use super::delivery::HeldUp;
 use super::expected::Expected;
-use super::gathering::Gathering;
+use super::gathering::{ClientNumber, Gathering};
 use super::right_of_way::RightOfWay;
 use super::worker::Worker;
 use crate::backend::{Login, Purpose, connect};
@@ -32,9 +32,6 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// After a failed connect the next one is not tried before this.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-
-/// Bytes from one client's connection to the next one's, where an allocator has put them side by side.
-const APART: usize = 1024;
 
 /// What tells one shared lane of a worker from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,12 +57,6 @@ impl Member {
         self.0.upgrade()
     }
 
-    /// A number that most others don't have: where it lies in memory.
-    #[inline(always)]
-    fn number(&self) -> usize {
-        self.0.as_ptr().addr() / APART
-    }
-
     fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
     }
@@ -75,6 +66,13 @@ impl PartialEq for Member {
     fn eq(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }
+}
+
+/// Who asks for something.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) member: &'a Member,
+    pub(super) number: ClientNumber,
 }
 
 enum State {
@@ -209,24 +207,24 @@ impl SharedLane {
 
     /// Appends a permitted request of a client's.
     #[inline]
-    pub(super) fn append(&self, forward: &Forward<'_>, member: &Member, now: Instant) {
+    pub(super) fn append(&self, forward: &Forward<'_>, client: Asker<'_>, now: Instant) {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
-            open.append(forward, member, now);
+            open.append(forward, client.member, now);
         }
-        self.asked(member, now);
+        self.asked(client.number, now);
     }
 
     /// Appends the requests of a permitted transaction of a client's, from MULTI to EXEC.
-    pub(super) fn append_block(&self, block: &[Forward<'_>], member: &Member, now: Instant) {
+    pub(super) fn append_block(&self, block: &[Forward<'_>], client: Asker<'_>, now: Instant) {
         if let State::Open(open) = &mut *self.state.borrow_mut() {
-            open.append_block(block, member, now);
+            open.append_block(block, client.member, now);
         }
-        self.asked(member, now);
+        self.asked(client.number, now);
     }
 
     #[inline(always)]
-    fn asked(&self, member: &Member, now: Instant) {
-        self.gathering.borrow_mut().asked(member.number());
+    fn asked(&self, client: ClientNumber, now: Instant) {
+        self.gathering.borrow_mut().asked(client);
         if let Some(right_of_way) = self.right_of_way.get() {
             right_of_way.asked(now);
         }

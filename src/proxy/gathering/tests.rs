@@ -9,7 +9,7 @@ fn ask_around(gathering: &mut Gathering, clients: usize, at_once: usize, now: In
     let mut rests = 0;
     for first in (0..clients).step_by(at_once) {
         for client in first..clients.min(first + at_once) {
-            gathering.asked(client);
+            gathering.asked(number(client));
         }
         let waiting = gathering.requests as usize * BYTES;
         rests += u32::from(gathering.rests(waiting, &Resting::default(), now));
@@ -18,6 +18,10 @@ fn ask_around(gathering: &mut Gathering, clients: usize, at_once: usize, now: In
         rests += 1;
     }
     rests
+}
+
+fn number(client: usize) -> ClientNumber {
+    ClientNumber((client % 128) as u8)
 }
 
 /// A lane on which so many clients have asked for a span.
@@ -36,7 +40,7 @@ fn of_a_crowd_the_first_half_waits_and_leaves_together() {
         let mut client = 0;
         for (look, come) in looks.into_iter().enumerate() {
             (0..come).for_each(|_| {
-                gathering.asked(client);
+                gathering.asked(number(client));
                 client += 1;
             });
             assert!(
@@ -44,14 +48,14 @@ fn of_a_crowd_the_first_half_waits_and_leaves_together() {
                 "look {look}"
             );
         }
-        gathering.asked(client);
+        gathering.asked(number(client));
         assert!(
             !gathering.rests(BYTES, &Resting::default(), now),
             "half, or the last rest is over"
         );
         assert_eq!(gathering.requests, 0);
     }
-    (0..25).for_each(|client| gathering.asked(client));
+    (0..25).for_each(|client| gathering.asked(number(client)));
     assert!(
         !gathering.rests(25 * BYTES, &Resting::default(), now),
         "half has come at once"
@@ -81,7 +85,7 @@ fn who_comes_alone_does_not_wait() {
 #[test]
 fn nobody_waits_for_more_than_a_few_rests() {
     let (mut gathering, now) = lane_of(100);
-    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(number(client)));
     let rests = (0..10).take_while(|_| gathering.rests(5 * BYTES, &Resting::default(), now));
     assert_eq!(rests.count(), RESTS as usize);
 }
@@ -93,18 +97,18 @@ fn large_requests_and_fences_do_not_wait() {
         !gathering.rests(BYTES, &Resting::default(), now),
         "it is nobody's"
     );
-    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(number(client)));
     assert!(!gathering.rests(ENOUGH + 1, &Resting::default(), now));
 }
 
 #[test]
 fn nobody_waits_while_others_wait_for_the_worker() {
     let (mut gathering, now) = lane_of(100);
-    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(number(client)));
     let resting = Resting::default();
     resting.somebody_waits();
     assert!(!gathering.rests(5 * BYTES, &resting, now));
-    (0..AT_ONCE as usize).for_each(|client| gathering.asked(client));
+    (0..AT_ONCE as usize).for_each(|client| gathering.asked(number(client)));
     assert!(gathering.rests(5 * BYTES, &resting, now), "nobody does now");
 }
 
@@ -137,8 +141,18 @@ proptest! {
     #[test]
     fn there_are_never_fewer_clients_than_are_counted(clients in prop::collection::vec(any::<usize>(), 0..300)) {
         let mut counted = Clients::default();
-        clients.iter().for_each(|client| counted.add(*client));
+        clients.iter().for_each(|client| counted.add(number(*client)));
         let different: std::collections::HashSet<_> = clients.iter().collect();
         prop_assert!(counted.count() as usize <= different.len());
+    }
+}
+
+#[test]
+fn clients_that_come_one_after_the_other_are_all_counted() {
+    let resting = Resting::default();
+    for _ in 0..3 {
+        let mut counted = Clients::default();
+        (0..100).for_each(|_| counted.add(resting.next_number()));
+        assert_eq!(counted.count(), 100);
     }
 }

@@ -31,7 +31,7 @@ impl Way {
                 let Place::Shared(lane) = &self.place else {
                     return None;
                 };
-                lane.append_block(&block, &self.member, site.now);
+                lane.append_block(&block, self.asker(), site.now);
                 self.meet(site);
                 for forward in block {
                     session.may_write(&forward);
@@ -74,7 +74,7 @@ impl Way {
             return Sent::Wait;
         };
         session.may_write(&forward);
-        lane.append(&forward, &self.member, site.now);
+        lane.append(&forward, self.asker(), site.now);
         session.forwarded(forward, site.now);
         self.meet(site);
         Sent::Done
