@@ -20,7 +20,7 @@ const AT_ONCE: u32 = 5;
 /// Requests of more bytes than this gain nothing by waiting.
 const ENOUGH: usize = 4 * 1024;
 
-/// How often requests rest at most. Longer together than 0.3 ms only where something else has the core.
+/// How often requests rest at most: together some 0.2 ms, and longer where something else has the core.
 const RESTS: u32 = 3;
 
 /// How long a rest is meant to be. The kernel adds 50 us, by which it may put timers together (`PR_SET_TIMERSLACK`, prctl(2)).

@@ -35,7 +35,7 @@ const SUMS: [(&str, &str); 5] = [
     ),
     (
         "redwall_rests_total",
-        "Rests of less than a tenth of a millisecond in which the requests of many clients waited for more of them, to be written together.",
+        "Rests, meant to be of some 60 us, in which the requests of many clients waited for more of them, to be written together.",
     ),
 ];
 

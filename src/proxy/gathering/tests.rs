@@ -66,10 +66,13 @@ fn of_a_crowd_the_first_half_waits_and_leaves_together() {
 fn nobody_waits_among_few() {
     let (mut gathering, now) = lane_of(CROWD as usize - 1);
     for _ in 0..10 {
-        assert_eq!(ask_around(&mut gathering, CROWD as usize - 1, 5, now), 0);
+        assert_eq!(
+            ask_around(&mut gathering, CROWD as usize - 1, AT_ONCE as usize, now),
+            0
+        );
     }
     let (mut gathering, now) = lane_of(CROWD as usize);
-    assert!(ask_around(&mut gathering, CROWD as usize, 5, now) > 0);
+    assert!(ask_around(&mut gathering, CROWD as usize, AT_ONCE as usize, now) > 0);
 }
 
 #[test]
