@@ -5,10 +5,9 @@
 
 use super::spec::{CommandId, CommandSpec};
 use super::table::{ROW_COUNT, TABLE};
+use crate::resp::packed;
 
 const SLOTS: usize = 2048;
-/// No row's number.
-const EMPTY: u16 = u16::MAX;
 /// Bytes of a name that are one number.
 const WHOLE: usize = 8;
 /// Longest name of a command or, without its container's, of a subcommand. Checked while compiling.
@@ -52,11 +51,9 @@ fn find(name: &[u8], parent: Option<CommandId>) -> Option<&'static CommandSpec> 
     loop {
         let slot = &INDEX[at % SLOTS];
         if slot.key == key && slot.is_of(name) {
-            return TABLE.get(usize::from(slot.row));
+            return slot.row;
         }
-        if slot.row == EMPTY {
-            return None;
-        }
+        slot.row?;
         at += 1;
     }
 }
@@ -70,10 +67,10 @@ const fn build() -> [Slot; SLOTS] {
         assert!(name.len() <= LONGEST);
         let key = Key::of(name, spec.parent);
         let mut at = key.hash();
-        while index[at % SLOTS].row != EMPTY {
+        while index[at % SLOTS].row.is_some() {
             at += 1;
         }
-        let row = number as u16;
+        let row = Some(spec);
         index[at % SLOTS] = Slot { key, row };
         number += 1;
     }
@@ -84,7 +81,7 @@ const fn build() -> [Slot; SLOTS] {
 #[derive(Clone, Copy)]
 struct Slot {
     key: Key,
-    row: u16,
+    row: Option<&'static CommandSpec>,
 }
 
 impl Slot {
@@ -94,15 +91,16 @@ impl Slot {
             len: u16::MAX,
             parent: 0,
         },
-        row: EMPTY,
+        row: None,
     };
 
     /// Whether `name`, whose key this place has, is its row's: of a short one the key says so.
     #[inline]
     fn is_of(&self, name: &[u8]) -> bool {
-        let row = || TABLE.get(usize::from(self.row));
         name.len() <= WHOLE
-            || row().is_some_and(|row| row.short_name().as_bytes().eq_ignore_ascii_case(name))
+            || self
+                .row
+                .is_some_and(|row| row.short_name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
@@ -144,22 +142,6 @@ impl Key {
             .wrapping_add((self.parent as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
         let mixed = (self.bytes ^ salt).wrapping_mul(0xff51_afd7_ed55_8ccd);
         (mixed >> (64 - SLOTS.trailing_zeros())) as usize
-    }
-}
-
-/// The bytes of a name of at most eight as one number, zeros behind them: without a loop, by reads that overlap.
-#[inline]
-const fn packed(name: &[u8]) -> u64 {
-    let len = name.len();
-    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-        let [first, last] = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)];
-        return first as u64 | (last as u64) << (8 * (len - 4) as u32);
-    }
-    match *name {
-        [] => 0,
-        [one] => one as u64,
-        [one, two] => one as u64 | (two as u64) << 8,
-        [one, two, .., last] => one as u64 | (two as u64) << 8 | (last as u64) << 16,
     }
 }
 
@@ -277,16 +259,6 @@ mod tests {
     }
 
     #[test]
-    fn up_to_eight_bytes_are_packed_in_their_order() {
-        let name = b"abcdefgh";
-        for len in 0..=8 {
-            let mut bytes = [0; 8];
-            bytes[..len].copy_from_slice(&name[..len]);
-            assert_eq!(packed(&name[..len]).to_le_bytes(), bytes);
-        }
-    }
-
-    #[test]
     fn odd_names_find_nothing() {
         let long = [b'g'; 4096];
         for name in [
@@ -306,7 +278,7 @@ mod tests {
     #[test]
     fn no_search_is_long() {
         let longest = INDEX
-            .split(|slot| slot.row == EMPTY)
+            .split(|slot| slot.row.is_none())
             .map(<[Slot]>::len)
             .max()
             .unwrap();

@@ -3,6 +3,8 @@
 //! Only the canonical form is read: digits without a leading zero, at most 19 of them, a minus sign before a number other
 //! than zero, then CR LF exactly. Parsers differ about every other form, so there is no other form here.
 
+use super::word::packed;
+
 /// Most digits: 19 hold every `i64` and can't overflow a `u64`.
 const MAX_DIGITS: u8 = 19;
 
@@ -118,23 +120,29 @@ impl Decimal {
 /// Reads a whole header, type byte and a number of one to three digits, as nearly all are: the number, and the header's length.
 ///
 /// What it leaves alone isn't necessarily wrong, but read byte by byte.
-#[inline]
+#[inline(always)]
 pub(super) fn short_header(of: u8, input: &[u8]) -> Option<(usize, usize)> {
-    let [first, a, b, c, d, e] = *input.first_chunk()?;
-    let [hundreds, tens, ones] = [a, b, c].map(|byte| usize::from(byte.wrapping_sub(b'0')));
-    if first != of || hundreds > 9 {
-        return None;
+    let word = match input.first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => packed(input),
+    };
+    // What is as it should be becomes zero, a digit its value.
+    let one = word ^ u64::from_le_bytes([of, b'0', b'\r', b'\n', 0, 0, 0, 0]);
+    if one & 0xffff_00ff == 0 {
+        let number = one >> 8 & 0xff;
+        return (number <= 9).then_some((number as usize, 4));
     }
-    if (b, c) == (b'\r', b'\n') {
-        return Some((hundreds, 4));
+    let two = word ^ u64::from_le_bytes([of, b'0', b'0', b'\r', b'\n', 0, 0, 0]);
+    if two & 0xff_ff00_00ff == 0 {
+        let [tens, ones] = [two >> 8 & 0xff, two >> 16 & 0xff];
+        let number = (tens * 10 + ones) as usize;
+        return ((1..=9).contains(&tens) && ones <= 9).then_some((number, 5));
     }
-    if hundreds == 0 || tens > 9 {
-        return None;
-    }
-    if (c, d) == (b'\r', b'\n') {
-        return Some((hundreds * 10 + tens, 5));
-    }
-    ((d, e) == (b'\r', b'\n') && ones <= 9).then_some((hundreds * 100 + tens * 10 + ones, 6))
+    let three = word ^ u64::from_le_bytes([of, b'0', b'0', b'0', b'\r', b'\n', 0, 0]);
+    let [hundreds, tens, ones] = [three >> 8 & 0xff, three >> 16 & 0xff, three >> 24 & 0xff];
+    let is_number = (1..=9).contains(&hundreds) && tens <= 9 && ones <= 9;
+    let number = (hundreds * 100 + tens * 10 + ones) as usize;
+    (three & 0xffff_0000_00ff == 0 && is_number).then_some((number, 6))
 }
 
 #[cfg(test)]
@@ -210,6 +218,9 @@ mod tests {
             for (place, byte) in input.iter_mut().skip(1).enumerate() {
                 *byte = digits[pattern / digits.len().pow(place as u32) % digits.len()];
             }
+            // What follows a header, or that nothing does, changes nothing.
+            let followed = [&input[..], b"ab"].concat();
+            assert_eq!(short_header(b'$', &input), short_header(b'$', &followed));
             if let Some((number, header)) = short_header(b'$', &input) {
                 let mut at = 1;
                 let long = {

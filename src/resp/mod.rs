@@ -14,6 +14,7 @@ pub mod reply_fault;
 pub mod request;
 pub mod scan;
 pub mod scan_error;
+mod word;
 
 pub use frame::{Frame, FrameKind};
 pub use limits::{Limits, Login};
@@ -23,3 +24,4 @@ pub use reply_fault::ReplyFault;
 pub use request::{ArgRange, OwnedRequest, Request};
 pub use scan::{OpenBulk, Progress, RequestScanner, Scan};
 pub use scan_error::ScanError;
+pub(crate) use word::packed;

@@ -147,6 +147,7 @@ impl RequestScanner {
     }
 
     /// The same, byte by byte where it must be.
+    #[inline(never)]
     fn scan_on(&mut self, input: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
         debug_assert!(self.at <= input.len(), "the input is what was not dropped");
         let outcome = self.read(input, limits);
