@@ -24,9 +24,43 @@ enum Shape {
     /// No wildcard at all.
     Exact(Box<[u8]>),
     /// Plain bytes, then `*`.
-    Prefix(Box<[u8]>),
+    Prefix(Prefix),
     /// Anything else.
     Elements(Box<[Element]>),
+}
+
+/// Plain bytes with which a text begins. Up to eight are compared as one number.
+#[derive(Clone, Debug)]
+struct Prefix {
+    bytes: Box<[u8]>,
+    /// The first eight; zeros behind the last.
+    head: u64,
+    /// The bits of `head` that count.
+    counted: u64,
+}
+
+impl Prefix {
+    fn new(bytes: Box<[u8]>) -> Self {
+        let (mut head, mut counted) = ([0; 8], [0; 8]);
+        for (at, byte) in bytes.iter().take(8).enumerate() {
+            (head[at], counted[at]) = (*byte, u8::MAX);
+        }
+        Self {
+            bytes,
+            head: u64::from_le_bytes(head),
+            counted: u64::from_le_bytes(counted),
+        }
+    }
+
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk() {
+            Some(first) if u64::from_le_bytes(*first) & self.counted != self.head => false,
+            Some(_) if self.bytes.len() <= 8 => true,
+            // Redis's loop isn't entered for an empty text: `*` doesn't match it.
+            Some(_) | None => text.starts_with(&self.bytes) && !text.is_empty(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -105,8 +139,7 @@ impl Glob {
     pub fn matches(&self, text: &[u8]) -> bool {
         match &self.shape {
             Shape::Exact(bytes) => text == &**bytes,
-            // Redis's loop isn't entered for an empty text: `*` doesn't match it.
-            Shape::Prefix(bytes) => text.starts_with(bytes) && !text.is_empty(),
+            Shape::Prefix(prefix) => prefix.begins(text),
             Shape::Elements(elements) => walk(elements, text),
         }
     }
@@ -141,7 +174,7 @@ impl Shape {
             return Self::Exact(plain);
         }
         if plain.len() + 1 == elements.len() && matches!(elements.last(), Some(Element::AnyRun)) {
-            return Self::Prefix(plain);
+            return Self::Prefix(Prefix::new(plain));
         }
         elements.shrink_to_fit();
         Self::Elements(elements.into())
@@ -169,6 +202,7 @@ impl Element {
 }
 
 /// Walks `elements` along `text`, going back to the last run whenever an element doesn't fit.
+#[inline(never)]
 fn walk(elements: &[Element], text: &[u8]) -> bool {
     if text.is_empty() {
         return false; // An element that isn't a run takes a byte; runs alone don't match the empty text in Redis.
@@ -354,6 +388,30 @@ mod tests {
                 text.escape_ascii()
             );
         }
+    }
+
+    #[test]
+    fn a_prefix_matches_what_begins_with_it_whatever_both_lengths() {
+        let text = b"key:0123456789ab";
+        for len in 1..=text.len() {
+            let glob = Glob::compile(&[&text[..len], b"*"].concat()).unwrap();
+            for end in 0..=text.len() {
+                assert_eq!(glob.matches(&text[..end]), end >= len, "{len} {end}");
+                for at in 0..end {
+                    let mut other = text[..end].to_vec();
+                    other[at] ^= 1;
+                    let begins = at >= len && end >= len;
+                    assert_eq!(glob.matches(&other), begins, "{len} {end} {at}");
+                }
+            }
+        }
+        let any = Glob::compile(b"*").unwrap();
+        assert_eq!((any.matches(b""), any.matches(b"a")), (false, true));
+        let zeros = Glob::compile(b"a\0\0*").unwrap();
+        assert!(
+            !zeros.matches(b"a"),
+            "no zeros are taken for given behind the end"
+        );
     }
 
     #[test]

@@ -47,8 +47,7 @@ struct Reach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct KeyPattern {
     glob: Glob,
-    read: bool,
-    write: bool,
+    granted: Access,
 }
 
 impl Selector {
@@ -106,21 +105,17 @@ impl Selector {
     }
 
     fn add_key_pattern(&mut self, right: KeyRight, glob: &Glob) {
-        let (read, write) = match right {
-            KeyRight::Read => (true, false),
-            KeyRight::Write => (false, true),
-            KeyRight::ReadWrite => (true, true),
+        let granted = match right {
+            KeyRight::Read => Access::Read,
+            KeyRight::Write => Access::Write,
+            KeyRight::ReadWrite => Access::ReadWrite,
         };
-        self.reach.keys_to_read |= read && glob.text() == b"*";
+        self.reach.keys_to_read |= granted.covers(Access::Read) && glob.text() == b"*";
         match self.keys.iter_mut().find(|own| own.glob == *glob) {
-            Some(own) => {
-                own.read |= read;
-                own.write |= write;
-            }
+            Some(own) => own.granted = own.granted.and(granted),
             None => self.keys.push(KeyPattern {
                 glob: glob.clone(),
-                read,
-                write,
+                granted,
             }),
         }
     }
@@ -145,6 +140,16 @@ impl Selector {
         if !self.commands.contains(call.spec.id) {
             return Err(DenialReason::Command);
         }
+        match command::lone_key(call) {
+            Some((key, access)) if self.grants_key(key, access) => Ok(()),
+            Some(_) => Err(DenialReason::Key { argument: 1 }),
+            None => self.judge_all(call, operator),
+        }
+    }
+
+    /// The same of a request whose command is granted, whatever it is.
+    #[inline(never)]
+    fn judge_all(&self, call: &Call<'_>, operator: Operator) -> Result<(), DenialReason> {
         self.judge_gate(table::gate(call), operator)?;
         self.judge_sight(command::sight(call))?;
         self.judge_keys(call)?;
@@ -197,16 +202,20 @@ impl Selector {
         let Extracted { all_keys_read } = table::each_key(call, |key| {
             let KeyUse { index, access } = key;
             let bytes = call.request.arg(index).ok_or(DenialReason::AmbiguousKeys)?;
-            if self.reach.keys || self.keys.iter().any(|own| own.grants(bytes, access)) {
-                Ok(())
-            } else {
-                Err(DenialReason::Key { argument: index })
+            match self.grants_key(bytes, access) {
+                true => Ok(()),
+                false => Err(DenialReason::Key { argument: index }),
             }
         })?;
         if all_keys_read && !self.reads_all_keys() {
             return Err(DenialReason::ReadsAllKeys);
         }
         Ok(())
+    }
+
+    #[inline(always)]
+    fn grants_key(&self, key: &[u8], access: Access) -> bool {
+        self.reach.keys || self.keys.iter().any(|own| own.grants(key, access))
     }
 
     #[inline]
@@ -272,10 +281,10 @@ impl Selector {
             return Some(RightRule::AllKeys);
         }
         let own = self.keys.iter().find(|own| own.grants(key, access))?;
-        let right = match (own.read, own.write) {
-            (true, false) => KeyRight::Read,
-            (false, true) => KeyRight::Write,
-            (true, true) | (false, false) => KeyRight::ReadWrite,
+        let right = match own.granted {
+            Access::Read => KeyRight::Read,
+            Access::Write => KeyRight::Write,
+            Access::ReadWrite | Access::Metadata => KeyRight::ReadWrite,
         };
         Some(RightRule::Keys(right, own.glob.clone()))
     }
@@ -285,12 +294,6 @@ impl KeyPattern {
     /// Whether this one pattern matches and carries all the rights that are needed.
     #[inline]
     fn grants(&self, key: &[u8], access: Access) -> bool {
-        let enough = match access {
-            Access::Metadata => true,
-            Access::Read => self.read,
-            Access::Write => self.write,
-            Access::ReadWrite => self.read && self.write,
-        };
-        enough && self.glob.matches(key)
+        self.granted.covers(access) && self.glob.matches(key)
     }
 }

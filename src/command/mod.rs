@@ -8,6 +8,7 @@ pub mod effect;
 pub mod flags;
 pub mod grammar;
 pub mod keys;
+pub mod lone_key;
 pub mod lookup;
 pub mod spec;
 pub mod table;
@@ -17,6 +18,7 @@ pub use classify::{ClassifyFault, classify};
 pub use effect::{Streamable, config_get_is_public, lane_need, may_stream, sight};
 pub use flags::{Flags, Servers};
 pub use grammar::{ChannelGrammar, KeyGrammar};
+pub use lone_key::{LoneKey, lone_key};
 pub use lookup::lookup;
 pub use spec::{
     Access, Call, ChannelAct, ChannelUse, CommandId, CommandSpec, Gate, KeyUse, LaneNeed, Sight,

@@ -3,6 +3,7 @@
 use super::categories::Categories;
 use super::flags::{Flags, Servers};
 use super::grammar::{ChannelGrammar, KeyGrammar};
+use super::lone_key::LoneKey;
 use crate::resp::Request;
 
 /// Number of a row in the table, from 0 without gaps. Sets of commands are bit sets over it.
@@ -14,13 +15,31 @@ pub struct CommandId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Looks only whether or what the key is (EXISTS, TYPE, TOUCH): any pattern that matches the key grants it, as in Redis.
-    Metadata,
+    Metadata = 0,
     /// Returns or copies the value.
-    Read,
+    Read = 1,
     /// Changes, creates or deletes the value without telling it.
-    Write,
+    Write = 2,
     /// Both; one single pattern must carry both.
-    ReadWrite,
+    ReadWrite = 3,
+}
+
+impl Access {
+    /// Whether who may do `self` may do `other`.
+    #[inline]
+    pub const fn covers(self, other: Self) -> bool {
+        other as u8 & !(self as u8) == 0
+    }
+
+    /// What may do whatever either may.
+    pub const fn and(self, other: Self) -> Self {
+        match self as u8 | other as u8 {
+            0 => Self::Metadata,
+            1 => Self::Read,
+            2 => Self::Write,
+            _ => Self::ReadWrite,
+        }
+    }
 }
 
 /// One key in a request.
@@ -140,6 +159,8 @@ pub struct CommandSpec {
     pub sight: Sight,
     /// Who may have it forwarded, judged by the row alone; of CONFIG GET also ask `config_get_is_public`.
     pub gate: Gate,
+    /// Whether its first argument, a key, is all that is judged beside the command itself; follows from the four before.
+    pub lone_key: LoneKey,
     /// The connection that it needs, judged by the row alone; `lane_need` also looks at the arguments.
     pub lane: LaneNeed,
     /// Whether it may be forwarded while it arrives.
@@ -174,5 +195,35 @@ impl CommandSpec {
         } else {
             count >= wanted
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Access::{self, Metadata, Read, ReadWrite, Write};
+
+    #[test]
+    fn a_right_covers_what_needs_no_more() {
+        let covered: [(Access, &[Access]); 4] = [
+            (Metadata, &[Metadata]),
+            (Read, &[Metadata, Read]),
+            (Write, &[Metadata, Write]),
+            (ReadWrite, &[Metadata, Read, Write, ReadWrite]),
+        ];
+        for (right, covered) in covered {
+            for other in [Metadata, Read, Write, ReadWrite] {
+                assert_eq!(
+                    right.covers(other),
+                    covered.contains(&other),
+                    "{right:?} {other:?}"
+                );
+                let both = right.and(other);
+                assert!(both.covers(right) && both.covers(other));
+            }
+        }
+        assert_eq!(
+            (Read.and(Read), Read.and(Write), Write.and(Metadata)),
+            (Read, ReadWrite, Write)
+        );
     }
 }

@@ -4,6 +4,7 @@
 use crate::command::categories::Categories;
 use crate::command::flags::{Flags, Servers, bits};
 use crate::command::grammar::{ChannelGrammar, Counted, KeyGrammar, Run, Slot};
+use crate::command::lone_key::LoneKey;
 use crate::command::spec::{
     Access, ChannelAct, CommandId, CommandSpec, Gate, LaneNeed, Sight, Streaming,
 };
@@ -68,6 +69,7 @@ impl Row {
             channels: ChannelGrammar::None,
             sight: Sight::ReadsAll,
             gate: Gate::Open,
+            lone_key: LoneKey::No,
             lane,
             streaming: Streaming::No,
             servers: Servers::ALL,
@@ -79,7 +81,9 @@ impl Row {
 
     /// The finished row; number, group and relatives are set when the table is put together.
     pub(super) const fn spec(self) -> CommandSpec {
-        self.0
+        let mut spec = self.0;
+        spec.lone_key = LoneKey::of(&spec);
+        spec
     }
 
     /// Keys where `keys` says. A row with keys sees these and no others.
