@@ -46,6 +46,11 @@ pub(super) struct Gathering {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ClientNumber(u8);
 
+impl ClientNumber {
+    /// A worker's first client's.
+    pub(super) const FIRST: Self = Self(0);
+}
+
 /// Different clients, as many as there are at least: a bit may stand for several.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clients(u128);

@@ -4,6 +4,7 @@
 
 pub mod acceptor;
 mod block;
+mod company;
 mod connection;
 mod deadlines;
 mod delivery;

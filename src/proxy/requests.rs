@@ -4,6 +4,7 @@ use std::task::Context;
 use std::time::Instant;
 
 use super::block::Block;
+use super::company;
 use super::connection::{Connection, End, Phase, Step};
 use super::place::{Pending, Place, Sent, Site};
 use super::upload::{Exceeded, Most, Upload};
@@ -29,7 +30,7 @@ impl Connection {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Result<Step, End> {
-        if *taken == self.input.len() || self.is_held_back() {
+        if *taken == self.input.len() || self.is_held_back(now) {
             return Ok(Step::Wait);
         }
         if let Some(len) = self.waiting {
@@ -77,10 +78,10 @@ impl Connection {
     }
 
     /// Whether nothing more may be forwarded now. A request that has begun to be forwarded goes on.
-    fn is_held_back(&self) -> bool {
+    fn is_held_back(&self, now: Instant) -> bool {
         match self.phase {
             Phase::Requests => {
-                self.session.outstanding().0 >= self.most_in_flight()
+                self.has_enough_under_way(now)
                     || self.coming() > self.database.limits.soft_output
                     || self.way.lane.unsent() > self.database.limits.soft_output
             }
@@ -90,10 +91,16 @@ impl Connection {
         }
     }
 
-    fn most_in_flight(&self) -> usize {
+    /// Whether as many requests are under way as may be.
+    fn has_enough_under_way(&self, now: Instant) -> bool {
+        let own = self.session.outstanding().0;
         let most = self.database.limits.max_in_flight;
-        match &self.way.place {
-            Place::Shared(_) => most.min(self.way.stay.window()),
+        own >= match &self.way.place {
+            Place::Shared(_) if own < company::ALWAYS => most.min(self.way.stay.window()),
+            Place::Shared(lane) => {
+                let beside = lane.most_beside_others(own, now).unwrap_or(most);
+                most.min(self.way.stay.window()).min(beside)
+            }
             Place::Nowhere | Place::Own if self.way.lanes == Lanes::Shared => {
                 most.min(MOST_ON_OWN_LANE)
             }

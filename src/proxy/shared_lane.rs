@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use self::ended::{Ended, end, fail};
+use super::company::Company;
 use super::connection::{Connection, go_on_later};
 use super::delivery::HeldUp;
 use super::expected::Expected;
@@ -107,6 +108,8 @@ pub(super) struct SharedLane {
     expected: Cell<Expected>,
     /// Whose requests wait for more of them.
     gathering: RefCell<Gathering>,
+    /// Whether its clients are alone.
+    company: Cell<Company>,
     /// Its requests' and answers', if the backend is on this machine and may need a worker's core.
     right_of_way: OnceCell<Rc<RightOfWay>>,
 }
@@ -129,6 +132,7 @@ impl SharedLane {
             incarnation: Cell::new(0),
             expected: Cell::default(),
             gathering: RefCell::new(Gathering::new(Instant::now())),
+            company: Cell::new(Company::NONE),
             right_of_way: OnceCell::new(),
         });
         drop(tokio::task::spawn_local(drive(
@@ -205,6 +209,14 @@ impl SharedLane {
             if open.unsent() <= most && expected.has_room_for(reply, open.owed()))
     }
 
+    /// Most requests that a client may have under way here beside the others, of whom it has `own`; `None` while it is alone.
+    pub(super) fn most_beside_others(&self, own: usize, now: Instant) -> Option<usize> {
+        match &*self.state.borrow() {
+            State::Open(open) => self.company.get().most(own, open.owed(), now),
+            State::Connecting | State::Failed { .. } | State::Ended => None,
+        }
+    }
+
     /// Appends a permitted request of a client's.
     #[inline]
     pub(super) fn append(&self, forward: &Forward<'_>, client: Asker<'_>, now: Instant) {
@@ -225,6 +237,9 @@ impl SharedLane {
     #[inline(always)]
     fn asked(&self, client: ClientNumber, now: Instant) {
         self.gathering.borrow_mut().asked(client);
+        let mut company = self.company.get();
+        company.asked(client, now);
+        self.company.set(company);
         if let Some(right_of_way) = self.right_of_way.get() {
             right_of_way.asked(now);
         }

@@ -389,6 +389,58 @@ fn a_request_of_which_the_beginning_is_here_is_read_to_its_end_whatever_is_await
     assert_eq!(client.text(), "+OK\r\n");
 }
 
+/// How many INCR have been forwarded.
+const INCREMENTS: &str = "redwall_commands_total{command=\"incr\",verdict=\"allowed\"}";
+
+#[test]
+fn who_pipelines_thousands_has_no_more_under_way_than_the_others_while_they_ask() {
+    const ALONE: f64 = 128.0;
+    const BESIDE_OTHERS: f64 = 16.0;
+    const PRESENT: Duration = Duration::from_millis(100);
+    let backend = Backend::start();
+    let redwall = alone(&backend.url());
+    let login = || Client::login(redwall.address, "app", "app");
+    let (mut mover, mut asker) = (login(), login());
+    // How much of it may be under way grows with the answers that it has had.
+    let (many, mut answered) = (request(&["INCR", "app:n"]).repeat(1_000), 0);
+    let mut take_answers = |mover: &mut Client| {
+        for _ in 0..1_000 {
+            answered += 1;
+            assert_eq!(mover.text(), format!(":{answered}\r\n"));
+        }
+    };
+    mover.send_raw(&many);
+    take_answers(&mut mover);
+
+    backend.freeze();
+    mover.send_raw(&many);
+    redwall.wait_for_metric(INCREMENTS, 1_000.0 + ALONE);
+    assert_eq!(redwall.metric(INCREMENTS), 1_000.0 + ALONE);
+    backend.thaw();
+    take_answers(&mut mover);
+
+    // The asker has fewer under way than whoever pipelines may have always.
+    for asked in 1..100 {
+        assert_eq!(asker.ask(&["GET", "app:none"]), "$-1\r\n");
+        backend.freeze();
+        let asked_last = std::time::Instant::now();
+        asker.send(&["GET", "app:none"]);
+        mover.send_raw(&many);
+        let before = f64::from(asked + 1) * 1_000.0;
+        redwall.wait_for_metric(INCREMENTS, before + BESIDE_OTHERS);
+        let under_way = redwall.metric(INCREMENTS) - before;
+        let in_time = asked_last.elapsed() < PRESENT;
+        backend.thaw();
+        assert_eq!(asker.text(), "$-1\r\n");
+        take_answers(&mut mover);
+        if in_time {
+            assert_eq!(under_way, BESIDE_OTHERS);
+            return;
+        }
+    }
+    panic!("this machine was never quick enough to look");
+}
+
 /// How often requests have waited for more of them.
 const RESTS: &str = "redwall_rests_total";
 
