@@ -12,6 +12,9 @@ const PRESENT: Duration = Duration::from_millis(100);
 /// millisecond, and enough to be worth a write.
 pub(super) const ALWAYS: usize = 16;
 
+/// A client of whose requests so many bytes wait has a long pipeline. Who has less waiting will soon be done, and may have left by then.
+pub(super) const LONG: usize = 4 * 1024;
+
 /// What a lane knows of whether its clients are alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Company {

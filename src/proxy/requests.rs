@@ -96,16 +96,24 @@ impl Connection {
         let own = self.session.outstanding().0;
         let most = self.database.limits.max_in_flight;
         own >= match &self.way.place {
-            Place::Shared(_) if own < company::ALWAYS => most.min(self.way.stay.window()),
             Place::Shared(lane) => {
-                let beside = lane.most_beside_others(own, now).unwrap_or(most);
-                most.min(self.way.stay.window()).min(beside)
+                let most = most.min(self.way.stay.window());
+                let pipelines = own >= company::ALWAYS && self.has_long_pipeline();
+                let beside_others = pipelines
+                    .then(|| lane.most_beside_others(own, now))
+                    .flatten();
+                beside_others.map_or(most, |beside| most.min(beside))
             }
             Place::Nowhere | Place::Own if self.way.lanes == Lanes::Shared => {
                 most.min(MOST_ON_OWN_LANE)
             }
             Place::Nowhere | Place::Own => most,
         }
+    }
+
+    /// Whether more waits here than is quickly done with.
+    fn has_long_pipeline(&self) -> bool {
+        self.input.len() - self.consumed > company::LONG
     }
 
     /// Sends on the whole request that begins at `at`, if it is an ordinary one that goes where the one before it went, as most are. False if
