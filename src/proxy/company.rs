@@ -1,5 +1,5 @@
-//! How much one client may have under way on a shared lane where others ask too: as much as all of them together, so that a long
-//! pipeline waits for itself and not the others for it. No I/O, no lane is touched.
+//! How much one client may have under way on a shared lane where others ask too: twice as much as all of them together, so that a
+//! long pipeline waits for itself and not the others for it, while two of them let each other grow. No I/O, no lane is touched.
 
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ impl Company {
     pub(super) fn most(&self, own: usize, owed: usize, now: Instant) -> Option<usize> {
         let changed = self.changed?;
         let alone = now.saturating_duration_since(changed) > PRESENT;
-        (!alone).then(|| ALWAYS.max(owed.saturating_sub(own)))
+        (!alone).then(|| ALWAYS.max(2 * owed.saturating_sub(own)))
     }
 }
 
@@ -60,10 +60,19 @@ mod tests {
         [worker.next_number(), worker.next_number()]
     }
 
+    /// Both of two clients have asked.
+    fn both(now: Instant) -> (Company, [ClientNumber; 2]) {
+        let (mut company, clients) = (Company::NONE, two());
+        clients
+            .iter()
+            .for_each(|client| company.asked(*client, now));
+        (company, clients)
+    }
+
     #[test]
     fn who_is_alone_is_not_bounded() {
-        let (now, [first, second]) = (Instant::now(), two());
-        for client in [first, second] {
+        let now = Instant::now();
+        for client in two() {
             let mut company = Company::NONE;
             assert_eq!(company.most(0, 0, now), None);
             company.asked(client, now);
@@ -75,27 +84,32 @@ mod tests {
     }
 
     #[test]
-    fn beside_others_a_client_has_as_much_under_way_as_they_have() {
-        let (now, [first, second]) = (Instant::now(), two());
-        let mut company = Company::NONE;
-        company.asked(first, now);
-        company.asked(second, now);
+    fn beside_others_a_client_has_twice_as_much_under_way_as_they_have() {
+        let now = Instant::now();
+        let (company, _) = both(now);
         assert_eq!(company.most(0, 0, now), Some(ALWAYS));
         assert_eq!(company.most(16, 17, now), Some(ALWAYS));
-        assert_eq!(company.most(20, 80, now), Some(60));
-        assert_eq!(
-            company.most(80, 20, now),
-            Some(ALWAYS),
-            "an own lane's are none of this lane's"
-        );
+        assert_eq!(company.most(20, 80, now), Some(120));
+        let elsewhere = company.most(80, 20, now);
+        assert_eq!(elsewhere, Some(ALWAYS), "not all of it is this lane's");
+    }
+
+    #[test]
+    fn two_with_long_pipelines_let_each_other_have_all_that_one_may() {
+        let now = Instant::now();
+        let (company, _) = both(now);
+        let (mut one, mut other) = (0, 0);
+        for _ in 0..10 {
+            one = company.most(one, one + other, now).unwrap().min(128);
+            other = company.most(other, one + other, now).unwrap().min(128);
+        }
+        assert_eq!((one, other), (128, 128));
     }
 
     #[test]
     fn who_has_not_asked_for_a_while_has_gone() {
-        let (now, [first, second]) = (Instant::now(), two());
-        let mut company = Company::NONE;
-        company.asked(first, now);
-        company.asked(second, now);
+        let now = Instant::now();
+        let (mut company, [first, second]) = both(now);
         let last = now + PRESENT;
         company.asked(second, last);
         assert_eq!(company.most(16, 16, last), Some(ALWAYS));
